@@ -1,0 +1,43 @@
+"""Content-based matching: which of a million standing subscriptions want this event?
+
+    >>> from matchengine import Matcher
+    >>> m = Matcher()
+    >>> m.add("symbol = 'ACME' AND price < 10", id="alice")
+    'alice'
+    >>> m.match({"symbol": "ACME", "price": 9})
+    ['alice']
+"""
+
+from matchengine._core import Matches
+from matchengine.errors import (
+    DuplicateSubscription,
+    EventError,
+    EventLimitExceeded,
+    FilterSyntaxError,
+    FilterTypeError,
+    LimitExceeded,
+    MatchEngineError,
+    UnknownSubscription,
+)
+from matchengine.filters import Attribute, Filter, attr, parse
+from matchengine.limits import Limits
+from matchengine.matcher import Diagnosis, Matcher, Subscription
+
+__all__ = [
+    "Attribute",
+    "Diagnosis",
+    "DuplicateSubscription",
+    "EventError",
+    "EventLimitExceeded",
+    "Filter",
+    "FilterSyntaxError",
+    "FilterTypeError",
+    "LimitExceeded",
+    "MatchEngineError",
+    "Matcher",
+    "Matches",
+    "Subscription",
+    "UnknownSubscription",
+    "attr",
+    "parse",
+]

@@ -1,0 +1,238 @@
+# The C headers, line by line, and nothing else. See src_c/ for what each function promises.
+
+from libc.stddef cimport size_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+
+cdef extern from "matchengine.h" nogil:
+    ctypedef enum me_status:
+        ME_OK
+        ME_NOMEM
+        ME_SYNTAX
+        ME_TYPE
+        ME_FILTER_LIMIT
+        ME_EVENT
+        ME_EVENT_LIMIT
+        ME_BAD_FILTER
+
+    const char *me_status_text(me_status status)
+
+    ctypedef struct me_error:
+        size_t offset
+        const char *limit
+        uint64_t value
+        char message[256]
+
+    ctypedef struct me_limits:
+        uint64_t filter_bytes
+        uint64_t filter_depth
+        uint64_t predicates
+        uint64_t in_values
+        uint64_t event_bytes
+        uint64_t event_depth
+        uint64_t event_values
+        uint64_t digits
+
+    const me_limits me_default_limits
+
+    ctypedef enum me_type:
+        ME_NULL
+        ME_BOOL
+        ME_INT
+        ME_BIG
+        ME_DOUBLE
+        ME_STRING
+
+    ctypedef union me_value_as "((me_value *)0)->as":
+        int64_t i
+        double d
+        const char *s
+
+    ctypedef struct me_value:
+        me_value_as as_ "as"
+        uint32_t len
+        uint8_t type
+
+
+cdef extern from "heap.h" nogil:
+    ctypedef struct heap:
+        size_t bytes
+
+
+cdef extern from "filter.h" nogil:
+    ctypedef enum filter_op:
+        OP_TRUE
+        OP_FALSE
+        OP_EQ
+        OP_NE
+        OP_LT
+        OP_LE
+        OP_GT
+        OP_GE
+        OP_BETWEEN
+        OP_IN
+        OP_PREFIX
+        OP_SUFFIX
+        OP_CONTAINS
+        OP_LIKE
+        OP_ILIKE
+        OP_EXISTS
+        OP_IS_NULL
+        OP_AND
+        OP_OR
+        OP_NOT
+        OP_COUNT
+
+    bint filter_op_is_leaf(filter_op op)
+
+    ctypedef struct filter_node:
+        filter_op op
+        const char *path
+        uint32_t path_length
+        uint32_t path_number
+        uint32_t count
+        me_value a
+        me_value b
+        const uint8_t *items
+
+    ctypedef struct filter_reader:
+        const uint8_t *at
+        const uint8_t *end
+        bint named
+
+    bint filter_next(filter_reader *r, filter_node *node)
+    const uint8_t *filter_read_value(const uint8_t *at, me_value *v)
+
+    me_status filter_check(
+        const uint8_t *bytes, size_t length, const me_limits *limits, me_error *error)
+    const char *filter_constant_error(filter_op op, const me_value *v)
+    const char *filter_between_error(const me_value *low, const me_value *high)
+    bint filter_escape_is_one(const me_value *escape)
+    bint filter_pattern_is_open(const me_value *pattern, const me_value *escape)
+
+    ctypedef struct filter_writer:
+        uint8_t *bytes
+        uint32_t length
+        bint failed
+
+    void filter_writer_init(filter_writer *w, heap *h, bint named)
+    void filter_writer_free(filter_writer *w)
+    void filter_write_op(filter_writer *w, filter_op op)
+    void filter_write_count(filter_writer *w, uint32_t count)
+    void filter_write_path(filter_writer *w, const char *name, size_t length)
+    void filter_write_value(filter_writer *w, const me_value *v)
+    void filter_write_bytes(filter_writer *w, const void *bytes, size_t length)
+
+
+cdef extern from "parse.h" nogil:
+    ctypedef struct me_parameter:
+        const char *name
+        size_t length
+        me_value value
+
+    me_status parse_filter(
+        const char *text, size_t length, const me_parameter *parameters, size_t parameter_count,
+        const me_limits *limits, filter_writer *out, me_error *error)
+
+
+cdef extern from "matchengine.h" nogil:
+    ctypedef struct me_engine:
+        pass
+
+    ctypedef struct me_event:
+        pass
+
+    const uint32_t ME_NO_DESTINATION
+    const uint32_t ME_ROOT
+    const uint32_t ME_NO_PATH
+
+    me_engine *me_engine_new(const me_limits *limits, uint64_t seed)
+    void me_engine_free(me_engine *engine)
+    void me_engine_read_lock(me_engine *engine)
+    bint me_engine_try_read_lock(me_engine *engine)
+    void me_engine_read_unlock(me_engine *engine)
+    void me_engine_write_lock(me_engine *engine)
+    bint me_engine_try_write_lock(me_engine *engine)
+    void me_engine_write_unlock(me_engine *engine)
+
+    me_status me_engine_add(
+        me_engine *engine, const uint8_t *filter, size_t length, uint32_t destination,
+        uint32_t *handle)
+    me_status me_engine_replace(
+        me_engine *engine, uint32_t handle, const uint8_t *filter, size_t length,
+        uint32_t destination)
+    void me_engine_remove(me_engine *engine, uint32_t handle)
+    void me_engine_release_handle(me_engine *engine, uint32_t handle)
+    uint32_t me_engine_count(const me_engine *engine)
+    uint32_t me_engine_handle_end(const me_engine *engine)
+    bint me_engine_is_live(const me_engine *engine, uint32_t handle)
+    uint32_t me_engine_destination(const me_engine *engine, uint32_t handle)
+    size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room)
+
+    ctypedef struct me_diagnosis:
+        bint never
+        bint always
+        uint32_t equal
+        uint32_t range
+        uint32_t pattern
+        uint32_t present
+        double cost
+
+    me_status me_engine_diagnose(
+        me_engine *engine, const uint8_t *filter, size_t length, me_diagnosis *out)
+
+    ctypedef struct me_stats:
+        uint64_t subscriptions
+        uint64_t paths
+        uint64_t constants
+        uint64_t cuts
+        uint64_t patterns
+        uint64_t clusters
+        uint64_t equal
+        uint64_t range
+        uint64_t pattern
+        uint64_t present
+        uint64_t unanchored
+        uint64_t never
+        uint64_t bytes
+        uint64_t source_bytes
+        uint64_t sampled_events
+
+    void me_engine_stats(const me_engine *engine, me_stats *out)
+    bint me_engine_validate(const me_engine *engine, const char **why)
+    const char *me_simd()
+    bint me_simd_force(const char *name)
+
+    me_event *me_event_new()
+    void me_event_free(me_event *event)
+    me_status me_event_json(
+        const me_engine *engine, me_event *event, const char *text, size_t length,
+        me_error *error)
+    void me_event_start(me_event *event)
+    uint32_t me_event_step(
+        const me_engine *engine, uint32_t path, const char *key, size_t length)
+    bint me_event_wants(const me_engine *engine, uint32_t path)
+    bint me_event_put(me_event *event, uint32_t path, const me_value *value)
+    char *me_event_bytes(me_event *event, size_t size)
+
+    ctypedef enum me_mode:
+        ME_ALL
+        ME_ANY
+        ME_DESTINATIONS
+
+    me_status me_match(
+        const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
+        uint32_t *count)
+
+    ctypedef struct me_counters:
+        uint64_t events
+        uint64_t candidates
+        uint64_t survivors
+        uint64_t matches
+
+    void me_event_take_counters(me_event *event, me_counters *add_to)
+    void me_engine_learn(me_engine *engine, me_event *event)
+
+
+cdef extern from "heap.h" nogil:
+    void heap_fail_after(size_t successes)

@@ -1,0 +1,242 @@
+"""The twin's filters: one frozen dataclass per kind of leaf, three connectives.
+
+Nothing here is shared with the C core, and nothing here is fast. `str` prints the canonical text
+of ``docs/semantics.md`` section 6, which is also what makes two filters equal:
+
+    >>> print(Not(Or((Compare("a", "=", 1), In("b c", ("x", True))))))
+    NOT (a = 1 OR "b c" IN ('x', TRUE))
+
+Printing keeps its own stack, so the depth of a filter is bounded by memory alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from matchengine._reference_values import Scalar
+
+# ---- the tree ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Node:
+    """A filter. `str` is its canonical text, and filters are equal when their texts are.
+
+    (Comparing fields would not do: to Python ``True == 1 == 1.0``.)
+    """
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        """The canonical text, with operands that are still to be printed."""
+        raise NotImplementedError
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        """The canonical text of NOT of this filter."""
+        return ("NOT ", self)
+
+    def __str__(self) -> str:
+        done: list[str] = []
+        todo: list[str | Node] = [self]
+        while todo:
+            piece = todo.pop()
+            if isinstance(piece, str):
+                done.append(piece)
+            else:
+                todo.extend(reversed(piece._pieces()))
+        return "".join(done)
+
+    def __repr__(self) -> str:
+        return f"parse({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Node) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constant(Node):
+    """TRUE or FALSE."""
+
+    value: bool
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (constant_text(self.value),)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Leaf(Node):
+    """A test of one path."""
+
+    path: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Compare(Leaf):
+    """``path operator constant``; the operator is one of = <> < <= > >=."""
+
+    operator: str
+    constant: Scalar
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"{name_text(self.path)} {self.operator} {constant_text(self.constant)}",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _InnerNot(Leaf):
+    """A leaf whose negation has a spelling of its own: ``path NOT test``."""
+
+    def _test(self) -> str:
+        raise NotImplementedError
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"{name_text(self.path)} {self._test()}",)
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        return (f"{name_text(self.path)} NOT {self._test()}",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Between(_InnerNot):
+    """``path BETWEEN low AND high``, both ends included."""
+
+    low: Scalar
+    high: Scalar
+
+    def _test(self) -> str:
+        return f"BETWEEN {constant_text(self.low)} AND {constant_text(self.high)}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class In(_InnerNot):
+    """``path IN (constants)``."""
+
+    constants: tuple[Scalar, ...]
+
+    def _test(self) -> str:
+        return f"IN ({', '.join(map(constant_text, self.constants))})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Like(_InnerNot):
+    """``path LIKE pattern``, or ILIKE where `fold` is set."""
+
+    pattern: str
+    escape: str | None
+    fold: bool
+
+    def _test(self) -> str:
+        escape = "" if self.escape is None else f" ESCAPE {constant_text(self.escape)}"
+        return f"{'ILIKE' if self.fold else 'LIKE'} {constant_text(self.pattern)}{escape}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Affix(Leaf):
+    """``function(path, text)``; the function is STARTS_WITH, ENDS_WITH or CONTAINS."""
+
+    function: str
+    text: str
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"{self.function}({name_text(self.path)}, {constant_text(self.text)})",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IsNull(Leaf):
+    """``path IS NULL``: missing, or some value is null."""
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"{name_text(self.path)} IS NULL",)
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        return (f"{name_text(self.path)} IS NOT NULL",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Exists(Leaf):
+    """``EXISTS(path)``: there is a value, null included."""
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"EXISTS({name_text(self.path)})",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Not(Node):
+    """Kleene's NOT."""
+
+    operand: Node
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return self.operand._negated()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class And(Node):
+    """Kleene's AND of two or more operands, none of them an And."""
+
+    operands: tuple[Node, ...]
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        pieces: list[str | Node] = []
+        for operand in self.operands:
+            pieces.append(" AND " if pieces else "")
+            pieces.extend(("(", operand, ")") if isinstance(operand, Or) else (operand,))
+        return tuple(pieces)
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        return ("NOT (", self, ")")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Or(Node):
+    """Kleene's OR of two or more operands, none of them an Or."""
+
+    operands: tuple[Node, ...]
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        pieces: list[str | Node] = []
+        for operand in self.operands:
+            pieces.append(" OR " if pieces else "")
+            pieces.append(operand)
+        return tuple(pieces)
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        return ("NOT (", self, ")")
+
+
+# ---- canonical text of names and constants -----------------------------------------------------
+
+KEYWORDS = frozenset(
+    ["AND", "OR", "NOT", "TRUE", "FALSE", "NULL", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "ESCAPE"]
+)
+
+#: The first and the other characters of an unquoted name, and such a name with its dots.
+FIRST = r"[A-Za-z_$\u0080-\U0010ffff]"
+REST = r"[A-Za-z_$0-9\u0080-\U0010ffff]"
+NAME = re.compile(rf"{FIRST}{REST}*(?:\.{REST}+)*")
+
+
+def upper(word: str) -> str:
+    """`word` as a keyword would be spelled."""
+    # str.upper alone would let U+0131, a dotless i, spell IN.
+    return word.upper() if word.isascii() else word
+
+
+def name_text(name: str) -> str:
+    """`name`, in quotes where a bare one would not be read back."""
+    if NAME.fullmatch(name) and upper(name) not in KEYWORDS:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def constant_text(value: Scalar) -> str:
+    """`value` as a literal of the dialect."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float) and math.isinf(value):
+        return "1e+999" if value > 0 else "-1e+999"
+    return repr(value)

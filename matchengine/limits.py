@@ -1,0 +1,44 @@
+"""Bounds on everything a stranger can send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits"]
+
+#: The C core counts in 64 bits, and sizes of strings in 32.
+LARGEST = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a matcher accepts; a filter or an event beyond it raises `LimitExceeded`.
+
+    Each limit is inclusive, and may be set from 1 to 2**32 - 1.
+    """
+
+    #: Bytes of a filter's text, in UTF-8.
+    filter_bytes: int = 1 << 20
+    #: Nesting of parentheses and NOT in a filter.
+    filter_depth: int = 1_000
+    #: Comparisons (leaves) in a filter.
+    predicates: int = 100_000
+    #: Constants in one IN.
+    in_values: int = 1_000_000
+    #: Bytes of an event: of its JSON text, or of the keys and strings of a mapping.
+    event_bytes: int = 16 << 20
+    #: Nesting of objects and arrays in an event, the outermost object included.
+    event_depth: int = 512
+    #: Scalars (nulls included) in an event.
+    event_values: int = 65_536
+    #: Decimal digits of an integer, in a filter and in an event.
+    digits: int = 1_000
+
+    def __post_init__(self) -> None:
+        """Refuse what is no bound."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"Limits.{field.name} must be an int, got {value!r}")
+            if not 1 <= value <= LARGEST:
+                raise ValueError(f"Limits.{field.name} must be 1 to {LARGEST}, got {value}")

@@ -1,0 +1,339 @@
+"""Matcher: subscriptions by id on top of the engine's handles.
+
+Order of work in every method that changes something: first what runs other people's code (hashing
+and comparing ids, reading iterables, parsing), then the engine's critical section, which runs none.
+One writer at a time holds `_writing`; it can be taken again by the same thread, so an id whose
+``__eq__`` calls back into the matcher finds a consistent one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from matchengine import _core, _filters
+from matchengine.errors import (
+    DuplicateSubscription,
+    FilterSyntaxError,
+    FilterTypeError,
+    LimitExceeded,
+    MatchEngineError,
+    UnknownSubscription,
+)
+from matchengine.filters import Filter, filter_of
+from matchengine.limits import Limits
+
+__all__ = ["Diagnosis", "Matcher", "Subscription"]
+
+IdT = TypeVar("IdT")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[IdT]):
+    """One subscription as it is now."""
+
+    id: IdT
+    filter: Filter
+    #: The destination number given with `to`, or None.
+    to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the engine would make of a filter. See `Matcher.check`."""
+
+    #: Why the filter cannot be added, or None. With an error the other fields mean nothing.
+    error: MatchEngineError | None = None
+    #: The filter, when there is no error.
+    filter: Filter | None = None
+    #: No event can match it.
+    contradiction: bool = False
+    #: Every event matches it.
+    always_true: bool = False
+    #: How many anchors of each kind it would be filed under. None at all (and no contradiction)
+    #: means that it is looked at for every event.
+    anchors: Mapping[str, int] | None = None
+    #: The expected share of events that look at it, 0 to 1.
+    cost: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Can it be added?"""
+        return self.error is None
+
+
+class Matcher(_core.Engine, Generic[IdT]):
+    """A set of subscriptions, and the question which of them want an event.
+
+    Any method may be called from any thread. A match sees whole operations only.
+    """
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        """`limits` bounds what filters and events may hold; the default is `Limits()`."""
+        self.limits_in_force = limits if limits is not None else Limits()
+        self.open(self.limits_in_force)
+        self._handles: dict[Any, int] = {}
+        self._writing = threading.RLock()
+        self._next_id = 0
+        self._destinations: list[int] = []  # dense number -> destination
+        self._dense: dict[int, int] = {}
+
+    # ---- filters and destinations ---------------------------------------------------------------
+
+    @property
+    def limits(self) -> Limits:
+        """The limits given to the constructor."""
+        return self.limits_in_force
+
+    def _ir(self, filter: str | bytes | Filter) -> bytes:
+        """The filter as the bytes that the engine takes, within this matcher's limits."""
+        if isinstance(filter, Filter):
+            ir = filter._ir
+            if self.limits_in_force != _DEFAULT_LIMITS:
+                _filters.check_ir(ir, self.limits_in_force)
+            return ir
+        if isinstance(filter, str | bytes):
+            return _filters.parse_text(filter, {}, self.limits_in_force)
+        raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
+
+    def _dense_destination(self, to: int | None) -> int:
+        if to is None:
+            return _core.NO_DESTINATION
+        if not isinstance(to, int) or isinstance(to, bool) or to < 0:
+            raise TypeError(f"a destination is an int >= 0, got {to!r}")
+        number = int(to)
+        dense = self._dense.get(number)
+        if dense is None:
+            dense = self._dense[number] = len(self._destinations)
+            self._destinations.append(number)
+        return dense
+
+    # ---- adding and removing ---------------------------------------------------------------------
+
+    def add(self, filter: str | Filter, *, id: Any = None, to: int | None = None) -> Any:
+        """Add a subscription and return its id.
+
+        `filter` is text, a `Filter` from `parse` or from `attr`. `id` is any hashable; None
+        assigns an int that is not taken. `to` is the number of a destination (see
+        `destinations`). Microseconds; linear in the filter.
+
+        Raises `DuplicateSubscription`, `FilterSyntaxError`, `FilterTypeError`, `LimitExceeded`.
+        """
+        ir = self._ir(filter)
+        with self._writing:
+            taken = self._free_id() if id is None else id
+            if taken in self._handles:
+                raise DuplicateSubscription(taken)
+            handle = self.insert(ir, taken, self._dense_destination(to))
+            self._enter(taken, handle)
+            return taken
+
+    def _free_id(self) -> int:
+        while self._next_id in self._handles:
+            self._next_id += 1
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _enter(self, id: Any, handle: int) -> None:
+        """Note an id's handle. The id's __eq__ may run, raise, or have taken the id meanwhile."""
+        try:
+            first = self._handles.setdefault(id, handle)
+        except BaseException:
+            self.delete([handle])
+            raise
+        if first != handle:
+            self.delete([handle])
+            raise DuplicateSubscription(id)
+
+    def add_many(
+        self, subscriptions: Mapping[Any, str | Filter] | Iterable[Any] | str | bytes
+    ) -> list[Any]:
+        """Add many subscriptions as one operation, all or none; return their ids.
+
+        `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
+        lines ``{"id": ..., "filter": "..."}`` as str, bytes or a buffer. The errors of `add`.
+        """
+        pairs = list(_pairs(subscriptions))
+        irs = [self._ir(filter) for _, filter in pairs]
+        with self._writing:
+            fresh: dict[Any, int] = {}
+            ids = []
+            for index, (given, _) in enumerate(pairs):
+                taken = self._free_id_beside(fresh) if given is None else given
+                if taken in self._handles or taken in fresh:
+                    raise DuplicateSubscription(taken)
+                fresh[taken] = index
+                ids.append(taken)
+            handles = self.insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
+            self._enter_many(ids, handles)
+            return ids
+
+    def _free_id_beside(self, fresh: Mapping[Any, int]) -> int:
+        while True:
+            taken = self._free_id()
+            if taken not in fresh:
+                return taken
+
+    def _enter_many(self, ids: list[Any], handles: list[int]) -> None:
+        entered = 0
+        try:
+            for id, handle in zip(ids, handles, strict=True):
+                if self._handles.setdefault(id, handle) != handle:
+                    raise DuplicateSubscription(id)
+                entered += 1
+        except BaseException:
+            self.delete(handles)
+            for id in ids[:entered]:
+                self._handles.pop(id, None)
+            raise
+
+    def replace(self, id: Any, filter: str | Filter, *, to: int | None = None) -> None:
+        """Give the subscription `id` another filter, at once: a concurrent match sees one of them.
+
+        The handle stays. `to` None keeps the destination. Raises `UnknownSubscription` and the
+        errors of `add`; then the old filter stays.
+        """
+        ir = self._ir(filter)
+        with self._writing:
+            handle = self._handle(id)
+            dense = self.destination_of(handle) if to is None else self._dense_destination(to)
+            self.change(handle, ir, dense)
+
+    def remove(self, id: Any) -> None:
+        """Remove the subscription `id`. Raises `UnknownSubscription`. Microseconds."""
+        with self._writing:
+            try:
+                handle = self._handles.pop(id)
+            except KeyError:
+                raise UnknownSubscription(id) from None
+            self.delete([handle])
+
+    def __delitem__(self, id: Any) -> None:
+        """`remove`."""
+        self.remove(id)
+
+    def discard(self, id: Any) -> bool:
+        """Remove the subscription `id` if there is one; was there?"""
+        with self._writing:
+            handle = self._handles.pop(id, None)
+            if handle is not None:
+                self.delete([handle])
+            return handle is not None
+
+    def clear(self) -> None:
+        """Remove every subscription, as one operation."""
+        with self._writing:
+            handles, self._handles = self._handles, {}
+            self.delete(handles.values())
+
+    # ---- looking up --------------------------------------------------------------------------------
+
+    def _handle(self, id: Any) -> int:
+        try:
+            return self._handles[id]
+        except KeyError:
+            raise UnknownSubscription(id) from None
+
+    def handle(self, id: Any) -> int:
+        """The handle of a subscription: a small int. Raises `UnknownSubscription`."""
+        return self._handle(id)
+
+    def __len__(self) -> int:
+        """The number of subscriptions."""
+        return len(self._handles)
+
+    def __contains__(self, id: object) -> bool:
+        """Is the id taken?"""
+        return id in self._handles
+
+    def __iter__(self) -> Iterator[Any]:
+        """The ids, as they are now."""
+        return iter(list(self._handles))
+
+    def __getitem__(self, id: Any) -> Subscription[Any]:
+        """The subscription of an id. Raises `UnknownSubscription`."""
+        with self._writing:
+            handle = self._handle(id)
+            dense = self.destination_of(handle)
+            to = None if dense == _core.NO_DESTINATION else self._destinations[dense]
+            return Subscription(id, filter_of(self.filter_of(handle)), to)
+
+    def items(self) -> Iterator[tuple[Any, Subscription[Any]]]:
+        """Pairs of id and subscription."""
+        for id in self:
+            try:
+                yield id, self[id]
+            except UnknownSubscription:  # removed meanwhile
+                continue
+
+    # ---- asking --------------------------------------------------------------------------------------
+
+    def destinations(self, event: object, /) -> list[int]:
+        """The distinct destination numbers of the subscriptions that match `event`.
+
+        Stops looking at a destination's subscriptions once one has matched.
+        """
+        return [self._destinations[dense] for dense in self.destination_numbers(event)]
+
+    def check(self, filter: str | Filter) -> Diagnosis:
+        """Diagnose a filter without adding it. Never raises for a bad filter."""
+        try:
+            ir = self._ir(filter)
+        except (FilterSyntaxError, FilterTypeError, LimitExceeded) as error:
+            return Diagnosis(error=error)
+        with self._writing:
+            found = self.diagnose(ir)
+        kinds = ("equal", "range", "pattern", "present")
+        return Diagnosis(
+            filter=filter_of(ir),
+            contradiction=found["never"],
+            always_true=found["always"],
+            anchors={kind: found[kind] for kind in kinds if found[kind]},
+            cost=0.0 if found["never"] else found["cost"],
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Sizes and counters, as a dict of plain numbers.
+
+        `rows` counts anchors by kind; `unanchored` the filters that every event looks at; `never`
+        those that can match none; `bytes` the memory of the core and `source_bytes` its part for
+        stored filters; `candidates` and `survivors` the rows that `events` have sieved and
+        verified so far.
+        """
+        return self.numbers()
+
+
+_DEFAULT_LIMITS = Limits()
+
+
+def _pairs(subscriptions: Any) -> Iterator[tuple[Any, Any]]:
+    """(id, filter) pairs of whatever add_many takes."""
+    if isinstance(subscriptions, Mapping):
+        yield from subscriptions.items()
+    elif isinstance(subscriptions, str | bytes | bytearray | memoryview):
+        yield from _lines(subscriptions)
+    else:
+        yield from subscriptions
+
+
+def _lines(text: str | bytes | bytearray | memoryview) -> Iterator[tuple[Any, str]]:
+    """(id, filter) of JSON lines; blank lines are skipped."""
+    raw = text if isinstance(text, str) else bytes(text).decode()
+    for number, line in enumerate(raw.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise FilterSyntaxError(f"line {number}: not JSON: {error}") from None
+        if not isinstance(record, dict) or not isinstance(record.get("filter"), str):
+            raise FilterSyntaxError(f'line {number}: expected {{"id": ..., "filter": "..."}}')
+        yield _hashable(record.get("id")), sys.intern(record["filter"])
+
+
+def _hashable(id: Any) -> Any:
+    return tuple(map(_hashable, id)) if isinstance(id, list) else id

@@ -1,0 +1,139 @@
+/* compile.c - from a stored filter to anchors and residual tests, in time linear in the filter.
+ *
+ * The filter is read once, in postfix order, into nodes linked as a tree; every pass after that is
+ * a loop over the node array (children come before their parents), so nothing recurses.
+ *
+ *   1. read        leaves become T_ tests
+ *   2. polarity    downwards: a node under an odd number of NOTs is negated; an AND that is negated
+ *                  behaves as OR, a leaf as its F_ test. The formula is now monotone.
+ *   3. estimate    upwards: can it ever hold? which paths must be there? and the cheapest *cover*,
+ *                  a set of leaves of which one must hold when the formula holds:
+ *
+ *                      leaf      itself, at its estimated frequency
+ *                      AND       the cheapest child's cover      (any child's cover is one)
+ *                      OR        the union of all children's     (frequencies add)
+ *
+ *                  so (a1 OR b1) AND (a2 OR b2) AND ... of any length is covered by its cheapest
+ *                  clause; nothing is multiplied out.
+ *   4. anchors     the leaves of the root's cover
+ *   5. residual    children of a root AND that are leaves become tests, most selective first; the
+ *                  rest one program. A cover that is a single leaf is settled by its anchor and is
+ *                  not tested again.
+ */
+#include "compiler.h"
+
+bool compiler_init(me_engine *e)
+{
+    e->compiler = heap_zalloc(&e->heap, sizeof(compiler));
+    return e->compiler != NULL;
+}
+
+static void free_arrays(compiler *c, heap *h)
+{
+    heap_free(h, c->nodes, c->node_cap * sizeof(node));
+    heap_free(h, c->stack, c->stack_cap * sizeof(uint32_t));
+    heap_free(h, c->constants, c->constant_cap * sizeof(uint32_t));
+    heap_free(h, c->anchors, c->anchor_cap * sizeof(anchor));
+    heap_free(h, c->tests, c->test_cap * sizeof(test));
+    heap_free(h, c->code, c->code_cap * sizeof(instruction));
+    heap_free(h, c->frames, c->frame_cap * sizeof(frame));
+    *c = (compiler){0};
+}
+
+void compiler_free(me_engine *e)
+{
+    if (e->compiler != NULL) {
+        free_arrays(e->compiler, &e->heap);
+        heap_free(&e->heap, e->compiler, sizeof(compiler));
+        e->compiler = NULL;
+    }
+}
+
+static void release_set(me_engine *e, const test *t)
+{
+    test_kind kind = test_kind_of(t);
+    if (kind == T_SET || kind == F_SET) {
+        pool_release(&e->sets, t->lo);
+    }
+}
+
+void compile_discard(me_engine *e, const test *tests, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (test_kind_of(&tests[i]) == T_PROGRAM) {
+            program *p = pool_block(&e->programs, tests[i].lo);
+            for (uint32_t k = 0; k < p->count; k++) {
+                release_set(e, &p->code[k].test);
+            }
+            pool_release(&e->programs, tests[i].lo);
+        } else {
+            release_set(e, &tests[i]);
+        }
+    }
+}
+
+/* Sets that stand in no test: their leaf was settled, lies in a part that never holds, or the
+ * compilation failed. */
+static void release_unused_sets(me_engine *e)
+{
+    compiler *c = e->compiler;
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        if (node_is_leaf(&c->nodes[i]) && !c->nodes[i].tested) {
+            release_set(e, &c->nodes[i].test);
+        }
+    }
+}
+
+/* A workspace grown by one huge filter is not kept. */
+static void tidy(me_engine *e)
+{
+    if (e->compiler->node_cap > 4096 || e->compiler->constant_cap > 65536) {
+        free_arrays(e->compiler, &e->heap);
+    }
+}
+
+static bool compile_parts(me_engine *e, const uint8_t *bytes, size_t length, plan *out)
+{
+    compiler *c = e->compiler;
+    if (!compile_read(e, bytes, length)) {
+        return false;
+    }
+    compile_push_negation(c);
+    compile_estimate(e);
+    const node *root = &c->nodes[c->node_count - 1];
+    out->never = root->outcome == OUTCOME_NEVER;
+    out->always = root->outcome == OUTCOME_ALWAYS;
+    out->signature = root->signature;
+    out->cost = root->cost < 1.0 ? root->cost : 1.0;
+    if (out->never || out->always) {
+        return true;
+    }
+    uint32_t single = NODE_NONE;
+    if (root->cost < COST_UNANCHORED && !compile_anchors(e, &single)) {
+        return false;
+    }
+    return compile_residual(e, single);
+}
+
+me_status compile(me_engine *e, const uint8_t *bytes, size_t length, plan *out)
+{
+    compiler *c = e->compiler;
+    tidy(e);
+    c->node_count = c->constant_count = c->anchor_count = c->test_count = c->code_count = 0;
+    *out = (plan){0};
+    bool done = compile_parts(e, bytes, length, out);
+    release_unused_sets(e);
+    if (!done) {
+        for (uint32_t i = 0; i < c->node_count; i++) {
+            if (node_is_leaf(&c->nodes[i]) && c->nodes[i].tested) {
+                release_set(e, &c->nodes[i].test);
+            }
+        }
+        return ME_NOMEM;
+    }
+    out->anchors = c->anchors;
+    out->anchor_count = c->anchor_count;
+    out->tests = c->tests;
+    out->test_count = c->test_count;
+    return ME_OK;
+}

@@ -1,0 +1,56 @@
+/* constants.h - the (path, value) pairs that = , <> and IN use, each with a number.
+ *
+ * One open-addressing table for all paths. A slot is 8 bytes, the hash's upper half beside the
+ * number, so a probe reads one cache line and touches a record only when it is almost surely the
+ * right one; the record holds the cluster of the subscriptions anchored on the pair, so an event's
+ * value goes from bytes to candidates in two cache misses.
+ *
+ *     slots   [tag|7] [  0  ] [tag|2] ...        records  2: (symbol, 'ACME') cluster 41
+ *                                                         7: (price, 10)      no cluster
+ *
+ * Numbers never change while a constant is referenced (there is no order to maintain, unlike
+ * cuts.h) and are reused afterwards.
+ */
+#ifndef MATCHENGINE_CONSTANTS_H
+#define MATCHENGINE_CONSTANTS_H
+
+#include "heap.h"
+#include "value.h"
+
+#define CONSTANT_NONE UINT32_MAX
+
+typedef struct constant {
+    me_value value; /* canonical, owns its bytes; type 0 in a free record */
+    uint32_t path;  /* next free number in a free record */
+    uint32_t references;
+    uint32_t cluster; /* CLUSTER_NONE when nothing is anchored here */
+    uint32_t seen;    /* sampled events that had it (cost.h) */
+} constant;
+
+typedef struct constants {
+    heap *heap;
+    constant *records;
+    uint32_t count, cap, free_head, live;
+    uint64_t *slots;
+    uint32_t mask;
+    uint64_t seed;
+} constants;
+
+bool constants_init(constants *c, heap *h, uint64_t seed);
+void constants_free(constants *c);
+
+/* The number of (path, canonical value), or CONSTANT_NONE. */
+uint32_t constants_find(const constants *c, uint32_t path, const me_value *value);
+
+/* Adds a reference, making the constant when it is new. CONSTANT_NONE: no memory, nothing changed. */
+uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value);
+
+/* Takes a reference away. Never fails. */
+void constants_release(constants *c, uint32_t number);
+
+/* The code (test.h) of a constant. */
+uint32_t constants_code(const constants *c, uint32_t number);
+
+bool constants_validate(const constants *c, const char **why);
+
+#endif

@@ -1,0 +1,203 @@
+/* encode.c - from an event's log to numbers: each value once, however many subscriptions ask.
+ *
+ * On the way every number that anchors something is noted as a probe, a cluster to look into, and
+ * the cluster's header is prefetched, so that the cache misses of all probes overlap.
+ */
+#include "scratch.h"
+
+#include <string.h>
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+bool marks_begin(marks *m, heap *h, uint32_t count)
+{
+    uint32_t old = m->cap;
+    if (!heap_reserve(h, &m->stamps, &m->cap, count > 0 ? count : 1, sizeof(uint32_t))) {
+        return false;
+    }
+    if (++m->epoch == 0) { /* wrapped: stamps of 2^32 events ago would look new */
+        old = 0;
+        m->epoch = 1;
+    }
+    memset(m->stamps + old, 0, (m->cap - old) * sizeof(uint32_t));
+    return true;
+}
+
+void encode_reset(me_event *ev)
+{
+    for (uint32_t i = 0; i < ev->touched_count; i++) {
+        ev->table[slot_code(ev->touched[i])] = CODE_MISSING;
+        ev->table[slot_label(ev->touched[i])] = CODE_MISSING;
+    }
+    ev->touched_count = 0;
+    ev->probe_count = 0;
+    ev->many = false;
+    ev->signature = 0;
+}
+
+static bool make_room(const me_engine *e, me_event *ev)
+{
+    heap *h = &ev->log.heap;
+    uint32_t entries = ev->log.count > 0 ? ev->log.count : 1;
+    if (ev->table_paths < e->paths.count) {
+        uint32_t old = ev->table_paths, cap = old;
+        uint32_t *table = ev->table;
+        if (!heap_reserve(h, &table, &cap, e->paths.count, 2 * sizeof(uint32_t))) {
+            return false;
+        }
+        memset(table + 2 * (size_t)old, 0, (cap - old) * 2 * sizeof(uint32_t));
+        ev->table = table;
+        ev->table_paths = cap;
+    }
+    return heap_reserve(h, &ev->newest, &ev->newest_cap, e->paths.count, sizeof(uint32_t)) &&
+           heap_reserve(h, &ev->codes, &ev->codes_cap, entries, sizeof(uint32_t)) &&
+           heap_reserve(h, &ev->labels, &ev->labels_cap, entries, sizeof(uint32_t)) &&
+           heap_reserve(h, &ev->touched, &ev->touched_cap, entries, sizeof(uint32_t)) &&
+           marks_begin(&ev->patterns, h, e->pattern_count);
+}
+
+static inline bool add_probe(const me_engine *e, me_event *ev, uint32_t number, uint32_t x)
+{
+    if (number == CLUSTER_NONE) {
+        return true;
+    }
+    PREFETCH(&e->clusters.all[number]);
+    if (ev->probe_count == ev->probe_cap &&
+        !heap_reserve(&ev->log.heap, &ev->probes, &ev->probe_cap, ev->probe_count + 1,
+                      sizeof(probe))) {
+        return false;
+    }
+    ev->probes[ev->probe_count++] = (probe){number, x};
+    return true;
+}
+
+/* The code of a value that is no constant of its path. */
+static uint32_t code_of_type(const me_value *v)
+{
+    switch (v->type) {
+    case ME_NULL:
+        return CODE_NULL;
+    case ME_BOOL:
+        return v->as.i ? CODE_TRUE : CODE_FALSE;
+    case ME_STRING:
+        return CODE_STRINGS;
+    case ME_DOUBLE:
+        return v->as.d != v->as.d ? CODE_NAN : CODE_NUMBERS;
+    default:
+        return CODE_NUMBERS;
+    }
+}
+
+/* Narrow ranges: two cells of every width class in use. */
+static bool probe_cells(const me_engine *e, me_event *ev, uint32_t path, uint32_t label)
+{
+    for (uint32_t classes = e->infos[path].classes; classes != 0; classes &= classes - 1) {
+        uint32_t k = 0;
+        while ((classes >> k & 1) == 0) {
+            k += 2;
+        }
+        uint32_t cell = label >> k;
+        if (!add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell), label) ||
+            (cell > 0 &&
+             !add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell - 1), label))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool encode_label(const me_engine *e, me_event *ev, uint32_t path, const me_value *v,
+                         uint32_t code, uint32_t *label)
+{
+    const path_info *info = &e->infos[path];
+    *label = code;
+    if (info->cuts.count == 0 || code <= CODE_NAN) {
+        /* An empty prefix is a range without cuts: every string. */
+        *label = code >= CODE_STRINGS ? LABEL_STRINGS : code >= CODE_NUMBERS ? LABEL_NUMBERS : code;
+    } else {
+        *label = cuts_locate(&info->cuts, v);
+    }
+    return *label <= CODE_NAN || (add_probe(e, ev, info->wide, *label) &&
+                                  (info->classes == 0 || probe_cells(e, ev, path, *label)));
+}
+
+static bool encode_patterns(const me_engine *e, me_event *ev, uint32_t path, const me_value *v)
+{
+    const string_index *index = e->infos[path].strings;
+    if (index == NULL || v->type != ME_STRING) {
+        return true;
+    }
+    if (!string_index_search(index, v->as.s, v->len, &ev->hits)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < ev->hits.count; i++) {
+        uint32_t number = ev->hits.numbers[i];
+        if (!marks_has(&ev->patterns, number)) {
+            marks_set(&ev->patterns, number);
+            if (!add_probe(e, ev, e->patterns[number].cluster, 0)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Enters entry i as a value of its path: alone in the table, or at the head of the path's chain. */
+static bool enter_value(const me_engine *e, me_event *ev, uint32_t i)
+{
+    event_entry *entry = &ev->log.entries[i];
+    uint32_t path = entry->path;
+    uint32_t *code = &ev->table[slot_code(path)], *label = &ev->table[slot_label(path)];
+    entry->next = UINT32_MAX;
+    if (*code == CODE_MISSING) {
+        *code = ev->codes[i];
+        *label = ev->labels[i];
+        ev->newest[path] = i;
+        ev->touched[ev->touched_count++] = path;
+        ev->signature |= UINT64_C(1) << (path & 63);
+        return add_probe(e, ev, e->infos[path].present, 0);
+    }
+    entry->next = ev->newest[path];
+    ev->newest[path] = i;
+    *code = *label = CODE_MANY;
+    ev->many = true;
+    return true;
+}
+
+static bool encode_entry(const me_engine *e, me_event *ev, uint32_t i)
+{
+    event_entry *entry = &ev->log.entries[i];
+    uint32_t path = entry->path;
+    entry->value = value_canonical(entry->value);
+    const me_value *v = &entry->value;
+    uint32_t code = code_of_type(v);
+    if (e->infos[path].constants > 0 && code != CODE_NAN && code != CODE_NULL) {
+        uint32_t number = constants_find(&e->constants, path, v);
+        if (number != CONSTANT_NONE) {
+            code = constants_code(&e->constants, number);
+            if (!add_probe(e, ev, e->constants.records[number].cluster, 0)) {
+                return false;
+            }
+        }
+    }
+    ev->codes[i] = code;
+    return encode_label(e, ev, path, v, code, &ev->labels[i]) &&
+           encode_patterns(e, ev, path, v) && enter_value(e, ev, i);
+}
+
+bool encode_event(const me_engine *e, me_event *ev)
+{
+    if (!make_room(e, ev)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < ev->log.count; i++) {
+        if (ev->log.entries[i].path != PATH_NONE && !encode_entry(e, ev, i)) {
+            return false;
+        }
+    }
+    return add_probe(e, ev, e->always, 0);
+}

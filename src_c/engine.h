@@ -1,0 +1,181 @@
+/* engine.h - the engine's parts, for the files that compose it. See matchengine.h for the contract.
+ *
+ *   filter bytes --acquire--> references to paths, constants, cuts, patterns       (acquire.c)
+ *                --compile--> anchors + residual tests                             (compile.c)
+ *                --file-----> rows in clusters, one body                           (engine.c)
+ *
+ *   event log    --encode---> codes and labels, list of clusters to look into      (encode.c)
+ *                --sieve, verify--> handles                                        (match.c, verify.c)
+ *
+ * Invariants (validate.c):
+ *   E1  every live subscription has a source; its leaves hold exactly the references that the
+ *       tables of paths, constants, cuts and patterns count
+ *   E2  every row of every cluster belongs to a live subscription, whose place says where it is
+ *   E3  every interval stored anywhere has ends that are labels (or +-1) of live cuts
+ *   E4  a cluster is never empty; what leads to it says its number, and it says what leads to it
+ */
+#ifndef MATCHENGINE_ENGINE_H
+#define MATCHENGINE_ENGINE_H
+
+#include "bodies.h"
+#include "clusters.h"
+#include "constants.h"
+#include "cuts.h"
+#include "filter.h"
+#include "lock.h"
+#include "matchengine.h"
+#include "paths.h"
+#include "pool.h"
+#include "program.h"
+#include "strings.h"
+
+#define PATH_SAMPLE 16u /* labels kept per path with ranges, to estimate how often one holds */
+
+/* What subscriptions ask of one path. */
+typedef struct path_info {
+    cuts cuts;              /* range constants */
+    string_index *strings;  /* patterns, or NULL */
+    uint32_t *sample;       /* PATH_SAMPLE labels of sampled events, or NULL */
+    uint32_t sampled;       /* labels ever put into `sample` */
+    uint32_t constants;     /* live constants, so that a path without any skips the look-up */
+    uint32_t present, wide; /* clusters */
+    uint32_t cells;         /* live cell clusters, */
+    uint32_t classes;       /* and the width classes they may be in (bit k) */
+    uint32_t seen;          /* sampled events that had the path */
+} path_info;
+
+typedef struct pattern {
+    uint32_t path;       /* next free number when free */
+    uint32_t references; /* 0 when free */
+    uint32_t cluster;
+} pattern;
+
+/* Where a subscription's row is. With several rows `cluster` is PLACE_MANY and `row` the number of
+ * a row_list in the pool `lists`, sorted by cluster. */
+typedef struct place {
+    uint32_t cluster, row;
+} place;
+
+#define PLACE_FREE UINT32_MAX         /* no subscription; `row` is the next free handle */
+#define PLACE_MANY (UINT32_MAX - 1)
+#define PLACE_NEVER (UINT32_MAX - 2)  /* a contradiction: filed nowhere */
+#define PLACE_RETIRED (UINT32_MAX - 3) /* removed, but the number is not given back yet */
+
+typedef struct row_list {
+    uint32_t count;
+    uint32_t body;
+    place rows[];
+} row_list;
+
+#define DESTINATION_NONE UINT32_MAX
+
+struct compiler;
+
+struct me_engine {
+    heap heap;
+    rwlock *lock;
+    me_limits limits;
+    uint64_t seed;
+    paths paths;
+    path_info *infos; /* per path */
+    uint32_t infos_cap;
+    constants constants;
+    clusters clusters;
+    bodies bodies;
+    pool programs, sets, lists;
+    bool lists_unsorted; /* only while a relabel moves rows */
+    pattern *patterns;
+    uint32_t pattern_count, pattern_cap, pattern_free;
+    uint32_t always; /* the cluster every event looks into */
+    /* per handle */
+    place *places;
+    uint8_t **sources; /* varint length, then the stored filter (filter.h) */
+    uint32_t *destinations;
+    uint32_t handle_count, places_cap, sources_cap, destinations_cap, handle_free;
+    uint32_t destination_end; /* above every destination ever given */
+    uint32_t live;
+    uint32_t sampled_events; /* drained from event scratches */
+    struct compiler *compiler;
+};
+
+/* ---- engine.c ------------------------------------------------------------------------------------ */
+
+/* The stored filter inside a source block; returns the size of the block. */
+size_t source_size(const uint8_t *source, const uint8_t **filter, size_t *length);
+
+/* ---- acquire.c: references ---------------------------------------------------------------------- */
+
+/* Copies the named filter to `out` in stored form, taking a reference to everything its leaves
+ * need. On failure everything taken is given back. */
+me_status acquire_filter(me_engine *e, const uint8_t *bytes, size_t length, filter_writer *out);
+
+/* Gives back the references of the leaves of a stored filter. Never fails. */
+void release_filter(me_engine *e, const uint8_t *bytes, size_t length);
+
+/* The constants of a leaf, as they were given. */
+void write_leaf_constants(filter_writer *out, const filter_node *leaf);
+
+/* The intervals of labels of a range leaf (its cuts exist). */
+void range_of_leaf(const me_engine *e, const filter_node *leaf, uint32_t *lo, uint32_t *width);
+
+/* The pattern number of a string leaf. */
+uint32_t pattern_of_leaf(const me_engine *e, const filter_node *leaf);
+
+/* ---- relabel.c ----------------------------------------------------------------------------------- */
+
+/* Spreads the labels of `path` (and of other paths that have grown much) and rewrites every stored
+ * interval. False: no memory, nothing changed. */
+bool relabel_path(me_engine *e, uint32_t path);
+
+/* ---- file.c: rows -------------------------------------------------------------------------------- */
+
+typedef struct anchor {
+    uint32_t kind; /* cluster_kind; ranges are CLUSTER_WIDE */
+    uint32_t key;
+    uint32_t lo, width;
+} anchor;
+
+/* Finds or makes the cluster for an anchor with room for one more row; CLUSTER_NONE: no memory. */
+uint32_t cluster_for(me_engine *e, const anchor *a);
+
+/* Takes one row out, telling the row moved into its place, and drops the cluster when empty. */
+void remove_row(me_engine *e, uint32_t cluster, uint32_t at);
+
+/* The variable that leads to a cluster (constant's, path's, pattern's, or `always`); NULL: cell. */
+uint32_t *cluster_lead(me_engine *e, const cluster *c);
+
+/* Points the owner of a row that was at (cluster, from) to (cluster, to). */
+void row_moved(me_engine *e, uint32_t owner, uint32_t cluster, uint32_t from, uint32_t new_cluster,
+               uint32_t to);
+
+/* ---- cost.c: how often does it hold? -------------------------------------------------------------- */
+
+double cost_present(const me_engine *e, uint32_t path);
+double cost_constant(const me_engine *e, uint32_t path, uint32_t number);
+double cost_range(const me_engine *e, uint32_t path, uint32_t lo, uint32_t width);
+double cost_pattern(const me_engine *e, uint32_t path);
+
+/* ---- compile.c -------------------------------------------------------------------------------------- */
+
+typedef struct plan {
+    const anchor *anchors; /* none: ALWAYS, unless `never` */
+    uint32_t anchor_count;
+    const test *tests; /* for the body */
+    uint32_t test_count;
+    uint64_t signature;
+    bool never;  /* a contradiction */
+    bool always; /* true whatever the event */
+    double cost; /* expected share of events that reach it */
+} plan;
+
+bool compiler_init(me_engine *e);
+void compiler_free(me_engine *e);
+
+/* Compiles a stored filter whose references are held. The plan lives until the next call; its
+ * programs and sets are in the engine's pools and belong to the caller (compile_discard). */
+me_status compile(me_engine *e, const uint8_t *bytes, size_t length, plan *out);
+
+/* Releases the programs and sets of tests. Never fails. */
+void compile_discard(me_engine *e, const test *tests, uint32_t count);
+
+#endif

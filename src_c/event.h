@@ -1,0 +1,90 @@
+/* event.h - one event on its way into the engine: the scratch memory of one match.
+ *
+ * A reader (the JSON scanner, or the walk over a Python mapping) walks the event and the trie of
+ * subscribed paths side by side and puts every scalar that lies on a subscribed path into a log:
+ *
+ *     {"a": {"b": [1, 2]}, "x": 3}       log:  (a.b, 1) (a.b, 2)        nobody subscribed to x
+ *
+ * The log keeps order; a reader that finds a duplicate key strikes out what the earlier one
+ * contributed (event_strike). Strings are borrowed from the event's own bytes, or live in the
+ * event's arena (unescaped text), which keeps its memory from one event to the next.
+ */
+#ifndef MATCHENGINE_EVENT_H
+#define MATCHENGINE_EVENT_H
+
+#include "heap.h"
+#include "matchengine.h"
+#include "paths.h"
+
+typedef struct event_entry {
+    me_value value;
+    uint32_t path; /* PATH_NONE when struck out */
+    uint32_t next; /* used by the encoder: the previous entry of the same path */
+} event_entry;
+
+/* A key seen in an object that is still open, or in one inside it (json.c, duplicate keys). */
+typedef struct event_visit {
+    uint32_t object; /* serial number of the object that holds the key */
+    uint32_t path;   /* node the key led to */
+    uint32_t from;   /* log entries the key's value contributed: [from, to) */
+    uint32_t to;
+    uint32_t previous; /* earlier visit of the same node in this event, UINT32_MAX for none */
+} event_visit;
+
+/* An open object or array (json.c). */
+typedef struct event_frame {
+    uint32_t node;   /* the path of the container, PATH_NONE when nobody subscribed below it */
+    uint32_t object; /* its serial number when it is an object, EVENT_ARRAY otherwise */
+    uint32_t visit;  /* the visit to close after it, UINT32_MAX for none */
+} event_frame;
+
+#define EVENT_ARRAY UINT32_MAX
+
+typedef struct event_log {
+    heap heap;
+    event_entry *entries;
+    uint32_t count, cap;
+    event_visit *visits; /* owned by the reader's duplicate check */
+    uint32_t visit_count, visit_cap;
+    uint32_t *last_visit; /* per node: newest visit + 1 in this event, 0 for none */
+    uint32_t last_visit_cap;
+    char **blocks; /* arena */
+    size_t *block_sizes;
+    uint32_t block_count, block_cap, block_sizes_cap;
+    uint32_t block_current;
+    size_t block_used;
+    event_frame *frames; /* scratch of json.c: the objects and arrays that are open */
+    uint32_t frame_cap;
+    char *key; /* scratch of json.c: a key without its escapes */
+    uint32_t key_cap;
+} event_log;
+
+void event_log_init(event_log *log);
+void event_log_free(event_log *log);
+
+/* Forgets the event, keeps the memory (but gives back arena blocks beyond 1 MiB). */
+void event_log_reset(event_log *log);
+
+/* Appends a contribution. False when there is no memory. */
+static inline bool event_put(event_log *log, uint32_t path, me_value value)
+{
+    if (log->count == log->cap &&
+        !heap_reserve(&log->heap, &log->entries, &log->cap, log->count + 1, sizeof(event_entry))) {
+        return false;
+    }
+    log->entries[log->count].value = value;
+    log->entries[log->count].path = path;
+    log->count++;
+    return true;
+}
+
+/* Strikes out the entries [from, to). */
+void event_strike(event_log *log, uint32_t from, uint32_t to);
+
+/* Makes `last_visit` cover the paths [0, path_count). False when there is no memory. */
+bool event_visits_reserve(event_log *log, uint32_t path_count);
+
+/* `size` bytes that live until the next reset; NULL when there is no memory. */
+char *event_bytes(event_log *log, size_t size);
+
+#endif

@@ -1,0 +1,171 @@
+/* inspect.c - questions about the engine that change nothing. */
+#include <string.h>
+
+#include "engine.h"
+
+uint32_t me_engine_count(const me_engine *e)
+{
+    return e->live;
+}
+
+uint32_t me_engine_handle_end(const me_engine *e)
+{
+    return e->handle_count;
+}
+
+bool me_engine_is_live(const me_engine *e, uint32_t handle)
+{
+    return handle < e->handle_count && e->sources[handle] != NULL;
+}
+
+uint32_t me_engine_destination(const me_engine *e, uint32_t handle)
+{
+    return handle < e->destinations_cap ? e->destinations[handle] : ME_NO_DESTINATION;
+}
+
+/* ---- the filter back, with names ------------------------------------------------------------------ */
+
+static bool write_leaf(const me_engine *e, filter_writer *w, const filter_node *leaf)
+{
+    size_t length = paths_name(&e->paths, leaf->path_number, NULL, 0);
+    char *name = heap_alloc(w->heap, length > 0 ? length : 1);
+    if (name == NULL) {
+        return false;
+    }
+    paths_name(&e->paths, leaf->path_number, name, length);
+    filter_write_op(w, leaf->op);
+    filter_write_path(w, name, length);
+    heap_free(w->heap, name, length > 0 ? length : 1);
+    write_leaf_constants(w, leaf);
+    return !w->failed;
+}
+
+size_t me_engine_filter(const me_engine *e, uint32_t handle, uint8_t *out, size_t room)
+{
+    const uint8_t *bytes;
+    size_t length;
+    source_size(e->sources[handle], &bytes, &length);
+    heap h = {0};
+    filter_writer w;
+    filter_writer_init(&w, &h, true);
+    filter_reader r = {.at = bytes, .end = bytes + length, .named = false};
+    filter_node node;
+    while (filter_next(&r, &node)) {
+        if (filter_op_is_leaf(node.op)) {
+            if (!write_leaf(e, &w, &node)) {
+                break;
+            }
+        } else {
+            filter_write_op(&w, node.op);
+            if (node.op == OP_AND || node.op == OP_OR) {
+                filter_write_count(&w, node.count);
+            }
+        }
+    }
+    size_t needed = r.at == r.end && !w.failed ? w.length : 0; /* 0: no memory */
+    if (needed > 0 && needed <= room) {
+        memcpy(out, w.bytes, needed);
+    }
+    filter_writer_free(&w);
+    return needed;
+}
+
+/* ---- diagnosis -------------------------------------------------------------------------------------- */
+
+static void count_anchor(uint32_t kind, uint32_t *equal, uint32_t *range, uint32_t *pattern_count,
+                         uint32_t *present)
+{
+    *equal += kind == CLUSTER_EQUAL;
+    *range += kind == CLUSTER_WIDE || kind == CLUSTER_CELL;
+    *pattern_count += kind == CLUSTER_PATTERN;
+    *present += kind == CLUSTER_PRESENT;
+}
+
+me_status me_engine_diagnose(me_engine *e, const uint8_t *filter, size_t length, me_diagnosis *out)
+{
+    filter_writer stored;
+    filter_writer_init(&stored, &e->heap, false);
+    *out = (me_diagnosis){0};
+    me_status status = acquire_filter(e, filter, length, &stored);
+    if (status == ME_OK) {
+        plan p;
+        status = compile(e, stored.bytes, stored.length, &p);
+        if (status == ME_OK) {
+            out->never = p.never;
+            out->always = p.always;
+            out->cost = p.cost;
+            for (uint32_t i = 0; i < p.anchor_count; i++) {
+                count_anchor(p.anchors[i].kind, &out->equal, &out->range, &out->pattern,
+                             &out->present);
+            }
+            compile_discard(e, p.tests, p.test_count);
+        }
+        release_filter(e, stored.bytes, stored.length);
+    }
+    filter_writer_free(&stored);
+    return status;
+}
+
+/* ---- statistics -------------------------------------------------------------------------------------- */
+
+static void count_rows(const me_engine *e, me_stats *out)
+{
+    for (uint32_t i = 0; i < e->clusters.count; i++) {
+        const cluster *c = &e->clusters.all[i];
+        switch (c->kind) {
+        case CLUSTER_EQUAL:
+            out->equal += c->count;
+            break;
+        case CLUSTER_PRESENT:
+            out->present += c->count;
+            break;
+        case CLUSTER_WIDE:
+        case CLUSTER_CELL:
+            out->range += c->count;
+            break;
+        case CLUSTER_PATTERN:
+            out->pattern += c->count;
+            break;
+        case CLUSTER_ALWAYS:
+            out->unanchored += c->count;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* Block sizes as malloc rounds them, like heap.c. */
+static uint64_t footprint(size_t size)
+{
+    size_t chunk = (size + 8 + 15) & ~(size_t)15;
+    return chunk < 32 ? 32 : chunk;
+}
+
+void me_engine_stats(const me_engine *e, me_stats *out)
+{
+    *out = (me_stats){
+        .subscriptions = e->live,
+        .paths = e->paths.live - 1,
+        .constants = e->constants.live,
+        .clusters = e->clusters.live,
+        .bytes = e->heap.bytes,
+        .source_bytes = e->sources_cap * sizeof(uint8_t *),
+        .sampled_events = e->sampled_events,
+    };
+    count_rows(e, out);
+    for (uint32_t i = 0; i < e->infos_cap; i++) {
+        out->cuts += e->infos[i].cuts.count;
+    }
+    for (uint32_t i = 0; i < e->pattern_count; i++) {
+        out->patterns += e->patterns[i].references > 0;
+    }
+    for (uint32_t i = 0; i < e->handle_count; i++) {
+        if (e->sources[i] != NULL) {
+            const uint8_t *filter;
+            size_t length;
+            out->source_bytes += footprint(source_size(e->sources[i], &filter, &length));
+            out->never += e->places[i].cluster == PLACE_NEVER;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+/* match.c - an event's probes, sieved and verified into a result.
+ *
+ *     probe -> cluster -> sieve a block of rows -> verify the few that are left -> result
+ *
+ * A handle can come up twice only when it has several rows (ROW_MANY) or the event has several
+ * values on one path; only then is it looked up among the handles already found.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "scratch.h"
+#include "sieve.h"
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+typedef struct matching {
+    const me_engine *e;
+    me_event *ev;
+    me_mode mode;
+    bool done;   /* ME_ANY has its match */
+    bool failed; /* no memory */
+} matching;
+
+static void add_result(matching *m, uint32_t number)
+{
+    me_event *ev = m->ev;
+    if (ev->result_count == ev->result_cap &&
+        !heap_reserve(&ev->log.heap, &ev->result, &ev->result_cap, ev->result_count + 1,
+                      sizeof(uint32_t))) {
+        m->failed = true;
+        return;
+    }
+    ev->result[ev->result_count++] = number;
+}
+
+/* Is there anything to gain from verifying this row? */
+static bool is_wanted(const matching *m, uint32_t owner)
+{
+    uint32_t handle = owner & OWNER_MASK;
+    if (m->mode == ME_DESTINATIONS) {
+        uint32_t to = me_engine_destination(m->e, handle);
+        if (to == ME_NO_DESTINATION || marks_has(&m->ev->destinations, to)) {
+            return false;
+        }
+    }
+    return !((owner & ROW_MANY) || m->ev->many) || !marks_has(&m->ev->handles, handle);
+}
+
+static void found(matching *m, uint32_t owner)
+{
+    uint32_t handle = owner & OWNER_MASK;
+    if ((owner & ROW_MANY) || m->ev->many) {
+        marks_set(&m->ev->handles, handle);
+    }
+    if (m->mode == ME_DESTINATIONS) {
+        uint32_t to = me_engine_destination(m->e, handle);
+        marks_set(&m->ev->destinations, to);
+        add_result(m, to);
+        return;
+    }
+    add_result(m, handle);
+    m->done = m->mode == ME_ANY;
+}
+
+static void verify_rows(matching *m, const columns *k, uint32_t base, const uint32_t *kept,
+                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t body = k->body[base + kept[i]];
+        if (body != BODY_NONE) {
+            PREFETCH(body_tests(&m->e->bodies, body));
+        }
+    }
+    for (uint32_t i = 0; i < count && !m->done && !m->failed; i++) {
+        uint32_t at = base + kept[i];
+        if (is_wanted(m, k->owner[at]) && verify_body(m->e, m->ev, k->body[at])) {
+            found(m, k->owner[at]);
+        }
+    }
+}
+
+static void look_into(matching *m, const sieve_kernels *kernels, const probe *p)
+{
+    uint32_t kept[SIEVE_ROWS + 16];
+    cluster *c = &m->e->clusters.all[p->cluster];
+    columns k = cluster_columns(c);
+    uint64_t absent = ~m->ev->signature;
+    bool ranges = cluster_has_ranges(c);
+    for (uint32_t base = 0; base < c->count && !m->done && !m->failed; base += SIEVE_ROWS) {
+        uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
+        uint32_t count = ranges ? kernels->ranges(k.signature + base, k.lo + base, k.width + base,
+                                                  rows, absent, p->x, kept)
+                                : kernels->signatures(k.signature + base, rows, absent, kept);
+        m->ev->counters.survivors += count;
+        verify_rows(m, &k, base, kept, count);
+    }
+    m->ev->counters.candidates += c->count;
+}
+
+static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
+{
+    heap *h = &ev->log.heap;
+    if (mode == ME_DESTINATIONS && !marks_begin(&ev->destinations, h, e->destination_end)) {
+        return false;
+    }
+    return (!ev->many && e->lists.live == 0) || marks_begin(&ev->handles, h, e->handle_count);
+}
+
+me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_t **result,
+                   uint32_t *count)
+{
+    encode_reset(ev);
+    ev->result_count = 0;
+    if (!encode_event(e, ev) || !begin_marks(e, ev, mode)) {
+        return ME_NOMEM;
+    }
+    for (uint32_t i = 0; i < ev->probe_count; i++) {
+        const cluster *c = &e->clusters.all[ev->probes[i].cluster];
+        if (c->cap > 1) {
+            PREFETCH(c->rows.block);
+        }
+    }
+    matching m = {e, ev, mode, false, false};
+    const sieve_kernels *kernels = sieve();
+    for (uint32_t i = 0; i < ev->probe_count && !m.done && !m.failed; i++) {
+        look_into(&m, kernels, &ev->probes[i]);
+    }
+    ev->counters.events++;
+    ev->counters.matches += ev->result_count;
+    sample_event(ev);
+    *result = ev->result;
+    *count = ev->result_count;
+    return m.failed ? ME_NOMEM : ME_OK;
+}
+
+/* ---- life of the scratch ------------------------------------------------------------------------- */
+
+me_event *me_event_new(void)
+{
+    heap h = {0};
+    me_event *ev = heap_zalloc(&h, sizeof *ev);
+    if (ev != NULL) {
+        event_log_init(&ev->log);
+        string_hits_init(&ev->hits);
+    }
+    return ev;
+}
+
+void me_event_free(me_event *ev)
+{
+    if (ev == NULL) {
+        return;
+    }
+    heap *h = &ev->log.heap;
+    heap_free(h, ev->table, ev->table_paths * 2 * sizeof(uint32_t));
+    heap_free(h, ev->newest, ev->newest_cap * sizeof(uint32_t));
+    heap_free(h, ev->codes, ev->codes_cap * sizeof(uint32_t));
+    heap_free(h, ev->labels, ev->labels_cap * sizeof(uint32_t));
+    heap_free(h, ev->touched, ev->touched_cap * sizeof(uint32_t));
+    heap_free(h, ev->probes, ev->probe_cap * sizeof(probe));
+    heap_free(h, ev->patterns.stamps, ev->patterns.cap * sizeof(uint32_t));
+    heap_free(h, ev->handles.stamps, ev->handles.cap * sizeof(uint32_t));
+    heap_free(h, ev->destinations.stamps, ev->destinations.cap * sizeof(uint32_t));
+    heap_free(h, ev->result, ev->result_cap * sizeof(uint32_t));
+    heap_free(h, ev->samples, ev->sample_cap * sizeof(sample));
+    string_hits_free(&ev->hits);
+    event_log_free(&ev->log);
+    free(ev);
+}
+
+me_status me_event_json(const me_engine *e, me_event *ev, const char *text, size_t length,
+                        me_error *error)
+{
+    event_log_reset(&ev->log);
+    return json_read(text, length, &e->limits, &e->paths, &ev->log, error);
+}
+
+void me_event_start(me_event *ev)
+{
+    event_log_reset(&ev->log);
+}
+
+uint32_t me_event_step(const me_engine *e, uint32_t path, const char *key, size_t length)
+{
+    return paths_step(&e->paths, path, key, length);
+}
+
+bool me_event_wants(const me_engine *e, uint32_t path)
+{
+    return e->paths.nodes[path].uses > 0;
+}
+
+bool me_event_put(me_event *ev, uint32_t path, const me_value *value)
+{
+    return event_put(&ev->log, path, *value);
+}
+
+char *me_event_bytes(me_event *ev, size_t size)
+{
+    return event_bytes(&ev->log, size);
+}
+
+void me_event_take_counters(me_event *ev, me_counters *add_to)
+{
+    add_to->events += ev->counters.events;
+    add_to->candidates += ev->counters.candidates;
+    add_to->survivors += ev->counters.survivors;
+    add_to->matches += ev->counters.matches;
+    ev->counters = (me_counters){0};
+}

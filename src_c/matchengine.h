@@ -1,0 +1,210 @@
+/* matchengine.h - the whole contract of the C core.
+ *
+ * An engine holds subscriptions, Boolean predicates over the attributes of an event, and answers
+ * which of them an event satisfies.
+ *
+ *     filter text --me_parse--> filter (bytes) --me_engine_add--> handle
+ *     event       --me_event_*--> values of the subscribed paths --me_match--> handles
+ *
+ * Who owns what: a filter is a plain byte string that the caller owns. An engine and an event
+ * scratch are opaque and owned by whoever made them. Strings inside an `me_value` are borrowed.
+ *
+ * Failure: every fallible function returns a status and, where it has one, fills an `me_error`.
+ * On any status but ME_OK the engine is exactly as it was before the call. Nothing here prints,
+ * reads a clock or touches a global but the SIMD dispatch table, which is set once.
+ *
+ * Threads: one writer, many readers. The caller brackets calls with me_engine_read_lock /
+ * me_engine_write_lock (functions that need one say so); an me_event belongs to one thread at a
+ * time. Matching never changes the engine.
+ */
+#ifndef MATCHENGINE_H
+#define MATCHENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- status --------------------------------------------------------------------------------- */
+
+/* One list: the enum, the texts and the Python exceptions follow it. */
+#define ME_STATUS_LIST(X)                                      \
+    X(ME_OK, "success")                                        \
+    X(ME_NOMEM, "out of memory")                               \
+    X(ME_SYNTAX, "the filter cannot be parsed")                \
+    X(ME_TYPE, "the filter compares what cannot be compared")  \
+    X(ME_FILTER_LIMIT, "the filter exceeds a limit")           \
+    X(ME_EVENT, "the event is not acceptable")                 \
+    X(ME_EVENT_LIMIT, "the event exceeds a limit")             \
+    X(ME_BAD_FILTER, "the bytes are not a filter")
+
+typedef enum me_status {
+#define ME_STATUS_ENUM(name, text) name,
+    ME_STATUS_LIST(ME_STATUS_ENUM)
+#undef ME_STATUS_ENUM
+} me_status;
+
+const char *me_status_text(me_status status);
+
+/* Where and why. `offset` counts bytes from the start of the text. `message` names what was
+ * expected or what is wrong, without a newline. For a limit, `limit` names the field of me_limits
+ * and `value` is what was found (or one more than the limit where counting stopped). */
+typedef struct me_error {
+    size_t offset;
+    const char *limit;
+    uint64_t value;
+    char message[256];
+} me_error;
+
+/* Bounds on everything a stranger can send; docs/semantics.md says what each one counts. */
+typedef struct me_limits {
+    uint64_t filter_bytes;    /* length of a filter's text: 1 MiB */
+    uint64_t filter_depth;    /* nesting of parentheses and NOT: 1,000 */
+    uint64_t predicates;      /* leaves of one filter: 100,000 */
+    uint64_t in_values;       /* constants of one IN: 1,000,000 */
+    uint64_t event_bytes;     /* length of an event: 16 MiB */
+    uint64_t event_depth;     /* nesting of objects and arrays: 512 */
+    uint64_t event_values;    /* scalars in an event: 65,536 */
+    uint64_t digits;          /* decimal digits of an integer: 1,000 */
+} me_limits;
+
+extern const me_limits me_default_limits;
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+typedef enum me_type {
+    ME_NULL = 1,
+    ME_BOOL,
+    ME_INT,    /* fits int64 */
+    ME_BIG,    /* any other integer: `s` is [-]digits without leading zeros */
+    ME_DOUBLE, /* a number with fraction or exponent; may be an infinity or NaN */
+    ME_STRING, /* valid UTF-8, may hold NUL */
+} me_type;
+
+typedef struct me_value {
+    union {
+        int64_t i;
+        double d;
+        const char *s;
+    } as;
+    uint32_t len; /* bytes of `s` */
+    uint8_t type; /* me_type */
+} me_value;
+
+/* ---- filters -------------------------------------------------------------------------------- */
+
+/* A filter is bytes in the format of filter.h, written by me_parse and the builder functions. */
+
+/* ---- engine --------------------------------------------------------------------------------- */
+
+typedef struct me_engine me_engine;
+typedef struct me_event me_event;
+
+#define ME_NO_DESTINATION UINT32_MAX
+
+/* `seed` keys the hashes of attribute names and values; give it from a random source, so that no
+ * stranger can aim at collisions. NULL when there is no memory. */
+me_engine *me_engine_new(const me_limits *limits, uint64_t seed);
+void me_engine_free(me_engine *engine); /* NULL is fine */
+
+/* Locks. A reader may match; a writer may call everything. Not recursive. */
+void me_engine_read_lock(me_engine *engine);
+bool me_engine_try_read_lock(me_engine *engine);
+void me_engine_read_unlock(me_engine *engine);
+void me_engine_write_lock(me_engine *engine);
+bool me_engine_try_write_lock(me_engine *engine);
+void me_engine_write_unlock(me_engine *engine);
+
+/* Adds a subscription (write lock) and gives it a handle. `destination` is a small
+ * number (a reader's scratch has room for every number up to the largest), or ME_NO_DESTINATION. Amortised cost: microseconds, linear in the filter. ME_NOMEM. */
+me_status me_engine_add(me_engine *engine, const uint8_t *filter, size_t length,
+                        uint32_t destination, uint32_t *handle);
+
+/* Gives a live handle another filter (write lock); the old one stays on failure. */
+me_status me_engine_replace(me_engine *engine, uint32_t handle, const uint8_t *filter,
+                            size_t length, uint32_t destination);
+
+/* Takes a live subscription out (write lock). It never matches again; its handle is not used again
+ * until me_engine_release_handle gives the number back. Never fails. */
+void me_engine_remove(me_engine *engine, uint32_t handle);
+void me_engine_release_handle(me_engine *engine, uint32_t handle);
+
+/* The number of live subscriptions; one more than the largest handle ever given (read lock). */
+uint32_t me_engine_count(const me_engine *engine);
+uint32_t me_engine_handle_end(const me_engine *engine);
+bool me_engine_is_live(const me_engine *engine, uint32_t handle);
+uint32_t me_engine_destination(const me_engine *engine, uint32_t handle);
+
+/* The filter of a live handle, in named form (read lock): its length, and its bytes when `out` has
+ * room for them. */
+size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room);
+
+/* What me_engine_add would do with a filter, without adding it (write lock: it uses the compiler's
+ * workspace, and leaves the engine as it was). */
+typedef struct me_diagnosis {
+    bool never;  /* no event can match it */
+    bool always; /* every event matches it */
+    uint32_t equal, range, pattern, present; /* anchors by kind; all 0: not anchored */
+    double cost;                             /* expected share of events that look at it */
+} me_diagnosis;
+me_status me_engine_diagnose(me_engine *engine, const uint8_t *filter, size_t length,
+                             me_diagnosis *out);
+
+typedef struct me_stats {
+    uint64_t subscriptions, paths, constants, cuts, patterns, clusters;
+    uint64_t equal, range, pattern, present; /* rows by kind of anchor */
+    uint64_t unanchored;                     /* rows looked at for every event */
+    uint64_t never;                          /* contradictions, filed nowhere */
+    uint64_t bytes;                          /* all memory of the engine, */
+    uint64_t source_bytes;                   /* of which stored filters */
+    uint64_t sampled_events;
+} me_stats;
+void me_engine_stats(const me_engine *engine, me_stats *out); /* read lock; walks the clusters */
+
+/* Checks every invariant (read lock). On failure `*why` says which one is broken. */
+bool me_engine_validate(const me_engine *engine, const char **why);
+
+/* The SIMD kernels in use ("avx512", "avx2", "neon", "portable"), and a way to force some (false:
+ * not available here). MATCHENGINE_SIMD in the environment does the same at the first match. */
+const char *me_simd(void);
+bool me_simd_force(const char *name);
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+/* Scratch memory for one event at a time, used again and again. NULL when there is no memory. */
+me_event *me_event_new(void);
+void me_event_free(me_event *event);
+
+/* Reads a JSON object (read lock, held until the match is done; `text` must live as long). */
+me_status me_event_json(const me_engine *engine, me_event *event, const char *text, size_t length,
+                        me_error *error);
+
+/* Or, value by value (same lock): start, then put every scalar on a subscribed path. */
+#define ME_ROOT 0u
+#define ME_NO_PATH UINT32_MAX
+void me_event_start(me_event *event);
+uint32_t me_event_step(const me_engine *engine, uint32_t path, const char *key, size_t length);
+bool me_event_wants(const me_engine *engine, uint32_t path);
+bool me_event_put(me_event *event, uint32_t path, const me_value *value); /* false: no memory */
+char *me_event_bytes(me_event *event, size_t size); /* lives until the next start */
+
+typedef enum me_mode {
+    ME_ALL,          /* every handle, each once, in no order */
+    ME_ANY,          /* stop at the first */
+    ME_DESTINATIONS, /* every destination number, each once */
+} me_mode;
+
+/* Matches the event that was read (read lock). The result belongs to `event` until its next use.
+ * ME_NOMEM. */
+me_status me_match(const me_engine *engine, me_event *event, me_mode mode,
+                   const uint32_t **result, uint32_t *count);
+
+/* What matching has cost so far in this scratch: events, rows sieved, rows verified, matches. */
+typedef struct me_counters {
+    uint64_t events, candidates, survivors, matches;
+} me_counters;
+void me_event_take_counters(me_event *event, me_counters *add_to);
+
+/* Gives the statistics that `event` has sampled to the engine (write lock). Never fails. */
+void me_engine_learn(me_engine *engine, me_event *event);
+
+#endif

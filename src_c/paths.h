@@ -1,0 +1,107 @@
+/* paths.h - the attribute paths that subscriptions use, as a trie of segments.
+ *
+ * The path `a.b` is the node reached from the root by the segments "a" and "b"; a node's number
+ * is the path's number everywhere in the engine. Walking an event follows edges from the root, and
+ * leaves the trie at the first key that no subscription mentions.
+ *
+ *     root 0 --"symbol"--> 1
+ *            --"geo"-----> 2 --"lat"--> 3          2 exists only as a way to 3
+ *
+ * A key that holds dots, {"geo.lat": 1}, is the same path in another spelling: paths_step walks
+ * its segments. Edges live in one open-addressing table keyed by (parent, segment).
+ *
+ * Invariants, checked by paths_validate:
+ *   I1  every node but the root has uses or children, and its parent is in use
+ *   I2  every node but the root is found by paths_child(parent, segment), and there is no edge more
+ *   I3  a tag's home slot is tag & edge_mask, and no slot between home and the edge is empty
+ */
+#ifndef MATCHENGINE_PATHS_H
+#define MATCHENGINE_PATHS_H
+
+#include "hash.h"
+#include "heap.h"
+
+#define PATH_ROOT 0u
+#define PATH_NONE UINT32_MAX
+
+typedef struct path_node {
+    const char *segment; /* owned; NULL for the root and for a free number */
+    uint32_t length;     /* of segment */
+    uint32_t parent;     /* next free number in the free list when unused */
+    uint32_t children;   /* edges that leave it */
+    uint32_t uses;       /* references by predicates, counted by paths_intern / paths_release */
+} path_node;
+
+typedef struct paths {
+    heap *heap;
+    path_node *nodes;
+    uint32_t count;     /* numbers ever given, free ones included */
+    uint32_t cap;       /* room in nodes */
+    uint32_t free_head; /* first free number, PATH_NONE when there is none */
+    uint32_t live;      /* nodes in use, the root included */
+    uint64_t *edges;    /* slots: hash tag in the high half, child number + 1 in the low; 0 empty */
+    uint32_t edge_mask; /* slots - 1 */
+    uint64_t seed;
+} paths;
+
+bool paths_init(paths *p, heap *h, uint64_t seed);
+void paths_free(paths *p);
+
+/* The child of `node` along one segment, or PATH_NONE. */
+uint32_t paths_child(const paths *p, uint32_t node, const char *segment, size_t length);
+
+/* paths_step for keys that are long or hold dots. */
+uint32_t paths_step_far(const paths *p, uint32_t node, const char *key, size_t length);
+
+/* The seed of the edges that leave `node`; the table probes by the low half of the hash. */
+static inline uint64_t paths_edge_seed(const paths *p, uint32_t node)
+{
+    return p->seed + node * HASH_K2;
+}
+
+/* The node reached from `node` by a key, whose dots separate segments; PATH_NONE when it leaves
+ * the trie. Cost: one probe for a key without dots. */
+static inline uint32_t paths_step(const paths *p, uint32_t node, const char *key, size_t length)
+{
+    if (length > HASH_SHORT) {
+        return paths_step_far(p, node, key, length);
+    }
+    hash_pair w = hash_words(key, length);
+    if (hash_has_byte(w.first, '.') || hash_has_byte(w.last, '.')) {
+        return paths_step_far(p, node, key, length);
+    }
+    uint32_t tag = (uint32_t)hash_short(w, length, paths_edge_seed(p, node));
+    for (uint32_t slot = tag & p->edge_mask;; slot = (slot + 1) & p->edge_mask) {
+        uint64_t edge = p->edges[slot];
+        if (edge == 0) {
+            return PATH_NONE;
+        }
+        if (edge >> 32 == tag) {
+            uint32_t child = (uint32_t)edge - 1;
+            const path_node *n = &p->nodes[child];
+            if (n->length == length && n->parent == node) {
+                hash_pair other = hash_words(n->segment, length);
+                if (other.first == w.first && other.last == w.last) {
+                    return child;
+                }
+            }
+        }
+    }
+}
+
+/* The number of the path `name`, made when it is new; adds one use. PATH_NONE: no memory, and
+ * nothing changed. */
+uint32_t paths_intern(paths *p, const char *name, size_t length);
+
+/* Adds a use to an existing path. */
+void paths_retain(paths *p, uint32_t node);
+
+/* Takes one use away; a node without uses and children goes, and so on upwards. Never fails. */
+void paths_release(paths *p, uint32_t node);
+
+/* Length of the dotted name; writes it to `out` when `out` has room (pass NULL, 0 to measure). */
+size_t paths_name(const paths *p, uint32_t node, char *out, size_t room);
+
+bool paths_validate(const paths *p, const char **why);
+
+#endif

@@ -1,0 +1,83 @@
+/* scratch.h - what matching one event needs: its log, its codes and labels, and where to look.
+ *
+ * The table of codes and labels (test.h) has two entries for every path of the engine and is all
+ * zero (missing) between events: only the entries an event touched are wiped, so an event costs
+ * what it holds, not what the engine holds.
+ */
+#ifndef MATCHENGINE_SCRATCH_H
+#define MATCHENGINE_SCRATCH_H
+
+#include "engine.h"
+#include "event.h"
+
+/* One look into a cluster: `x` is the label for ranges. */
+typedef struct probe {
+    uint32_t cluster, x;
+} probe;
+
+/* Marks of things seen in this event: stamp[i] == epoch. When the epoch wraps, all are wiped. */
+typedef struct marks {
+    uint32_t *stamps;
+    uint32_t cap, epoch;
+} marks;
+
+#define SAMPLE_EVERY 64u  /* events between two samples, */
+#define SAMPLE_FIRST 256u /* after the first ones, which are all sampled */
+#define SAMPLE_ROOM 4096u /* entries waiting to be learned */
+
+typedef struct sample {
+    uint32_t path, constant, label; /* constant: CONSTANT_NONE when it is not one */
+    bool first;                     /* of its path in its event */
+} sample;
+
+struct me_event {
+    event_log log; /* its heap pays for everything here */
+    uint32_t *table;
+    uint32_t *newest; /* per path: its newest log entry */
+    uint32_t table_paths, newest_cap;
+    uint32_t *codes, *labels; /* per log entry */
+    uint32_t codes_cap, labels_cap;
+    uint32_t *touched; /* paths of this event */
+    uint32_t touched_count, touched_cap;
+    bool many; /* some path has several values */
+    uint64_t signature;
+    probe *probes;
+    uint32_t probe_count, probe_cap;
+    string_hits hits;
+    marks patterns;     /* string patterns that some value satisfies */
+    marks handles;      /* matched already: only when a handle can come up twice */
+    marks destinations; /* destinations found already */
+    uint32_t *result;
+    uint32_t result_count, result_cap;
+    me_counters counters;
+    uint64_t events_seen;
+    sample *samples;
+    uint32_t sample_count, sample_cap, sampled_events;
+};
+
+/* encode.c: codes, labels and probes for the event in the log. False: no memory. */
+bool encode_event(const me_engine *e, me_event *ev);
+
+/* encode.c: wipes what the last event wrote. */
+void encode_reset(me_event *ev);
+
+/* A new set of marks over [0, count). False: no memory. */
+bool marks_begin(marks *m, heap *h, uint32_t count);
+
+static inline bool marks_has(const marks *m, uint32_t i)
+{
+    return m->stamps[i] == m->epoch;
+}
+
+static inline void marks_set(marks *m, uint32_t i)
+{
+    m->stamps[i] = m->epoch;
+}
+
+/* sample.c: notes the encoded event now and then. */
+void sample_event(me_event *ev);
+
+/* verify.c: does the event satisfy all tests of a body? */
+bool verify_body(const me_engine *e, const me_event *ev, uint32_t body);
+
+#endif

@@ -1,0 +1,106 @@
+/* verify.c - the residual tests of a candidate, on the event's codes and labels. */
+#include "scratch.h"
+
+static bool in_interval(const test *t, uint32_t x)
+{
+    return x - t->lo <= t->width;
+}
+
+/* One value with code (or label) x; never MANY. */
+static bool value_satisfies(const me_engine *e, const test *t, test_kind kind, uint32_t x)
+{
+    switch (kind) {
+    case T_INTERVAL:
+    case F_INTERVAL:
+        return in_interval(t, x);
+    case T_OTHER:
+    case F_OTHER:
+        return code_is_other(x, t->lo);
+    default:
+        return code_set_has(pool_block(&e->sets, t->lo), x);
+    }
+}
+
+/* Several values: true when one satisfies the leaf, false when none does and none is null. */
+static bool holds_for_many(const me_engine *e, const me_event *ev, const test *t, test_kind kind)
+{
+    bool wants_true = (kind & 1) == 0;
+    const uint32_t *numbers = (test_slot(t) & 1) != 0 ? ev->labels : ev->codes;
+    bool some = false, null = false;
+    for (uint32_t i = ev->newest[test_path(t)]; i != UINT32_MAX && !some;
+         i = ev->log.entries[i].next) {
+        some = value_satisfies(e, t, kind, numbers[i]);
+        null |= numbers[i] == CODE_NULL;
+    }
+    return wants_true ? some : !some && !null;
+}
+
+static bool any_null(const me_event *ev, uint32_t path)
+{
+    for (uint32_t i = ev->newest[path]; i != UINT32_MAX; i = ev->log.entries[i].next) {
+        if (ev->codes[i] == CODE_NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pattern_holds(const me_event *ev, const test *t, test_kind kind)
+{
+    bool fired = marks_has(&ev->patterns, t->lo);
+    if (kind == T_PATTERN) {
+        return fired;
+    }
+    uint32_t x = ev->table[test_slot(t)];
+    if (x == CODE_MANY) {
+        return !fired && !any_null(ev, test_path(t));
+    }
+    return x > CODE_NULL && !fired;
+}
+
+static bool leaf_holds(const me_engine *e, const me_event *ev, const test *t)
+{
+    test_kind kind = test_kind_of(t);
+    if (kind >= T_PATTERN) {
+        return pattern_holds(ev, t, kind);
+    }
+    uint32_t x = ev->table[test_slot(t)];
+    if (x == CODE_MANY) {
+        return holds_for_many(e, ev, t, kind);
+    }
+    bool satisfied = value_satisfies(e, t, kind, x);
+    return (kind & 1) == 0 ? satisfied : x > CODE_NULL && !satisfied;
+}
+
+static bool program_holds(const me_engine *e, const me_event *ev, const program *p)
+{
+    uint32_t at = 0;
+    do {
+        const instruction *in = &p->code[at];
+        at = leaf_holds(e, ev, &in->test) ? in->on_true : in->on_false;
+    } while (at < p->count);
+    return at == PROGRAM_TRUE;
+}
+
+bool verify_body(const me_engine *e, const me_event *ev, uint32_t body)
+{
+    if (body == BODY_NONE) {
+        return true;
+    }
+    const test *t = body_tests(&e->bodies, body);
+    for (uint32_t left = body_size(body); left > 0; left--, t++) {
+        uint32_t x = ev->table[test_slot(t)];
+        if (t->what >> 28 == T_INTERVAL && x != CODE_MANY) {
+            if (!in_interval(t, x)) {
+                return false;
+            }
+        } else if (test_kind_of(t) == T_PROGRAM) {
+            if (!program_holds(e, ev, pool_block(&e->programs, t->lo))) {
+                return false;
+            }
+        } else if (!leaf_holds(e, ev, t)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,143 @@
+"""Imports go downwards only. The two lists below are the whole architecture, bottom to top."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A C file includes its own header and those of earlier names, nothing else of ours. A name stands
+# for both files, `x.h` and `x.c`; `x.c` is listed apart where it builds on more than its header.
+C_ORDER = [
+    # bits and pieces
+    "matchengine", "require", "hash", "heap", "lock", "pool",
+    "fold_table", "value", "number", "utf8",
+    # events
+    "paths", "event", "json_scan", "json_string", "json",
+    # filters
+    "filter", "filter_check", "lex", "parse", "bind", "parser",
+    "parse_constant", "parse_leaf", "parse.c",
+    # indexes
+    "test", "strings", "like", "like_masks", "like.c",
+    "needles", "grams", "strings_index", "strings.c",
+    "cuts", "clusters", "constants", "sieve", "bodies", "program",
+    # the whole: changing it
+    "engine", "cost", "file", "relabel", "acquire",
+    "compiler", "compile_tree", "compile_anchor", "compile_code", "compile",
+    "inspect", "validate", "engine.c",
+    # the whole: asking it
+    "scratch", "encode", "verify", "sample", "match",
+]  # fmt: skip
+
+# A Python or Cython module imports from earlier names.
+PYTHON_ORDER = [
+    "errors", "values", "_c", "_filters", "filters", "_core", "matcher",
+    # the twin, which shares no code with the rest: see test_the_twin_stands_alone
+    "_reference_values", "_reference_filter", "_reference_parser", "reference",
+    "__init__", "cli",
+]  # fmt: skip
+
+C_FILES = sorted((ROOT / "src_c").glob("*.[ch]"))
+MODULES = sorted(
+    path for suffix in ("py", "pyx", "pxd") for path in (ROOT / "matchengine").glob(f"*.{suffix}")
+)
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_c_includes_go_downwards(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "Python.h" not in text, "the core knows nothing of Python"
+    includes = re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, re.MULTILINE)
+    check_order(path, [Path(name).stem for name in includes], C_ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_python_imports_go_downwards(path: Path) -> None:
+    check_order(path, ours(path), PYTHON_ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_matchengine_does_not_know_brokers(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] == "brokers"]
+
+
+def test_the_twin_stands_alone() -> None:
+    """The oracle shares nothing with what it judges."""
+    twin = [path for path in MODULES if path.stem.lstrip("_").startswith("reference")]
+    names = {path.stem for path in twin}
+    assert "reference" in names
+    for path in twin:
+        assert set(ours(path)) <= names, path.name
+
+
+def test_errors_import_nothing() -> None:
+    assert ours(ROOT / "matchengine" / "errors.py") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("from matchengine.errors import EventError", ["errors"]),
+        ("from matchengine import errors, values", ["errors", "values"]),
+        ("import matchengine.cli as c", ["cli"]),
+        ("import matchengine", ["__init__"]),
+        ("from . import _core", ["_core"]),
+        ("from .filters import parse", ["filters"]),
+        ("from matchengine cimport _c", ["_c"]),
+        ("from matchengine._c cimport (", ["_c"]),
+        ("cimport matchengine._c as c", ["_c"]),
+        ("import json", []),
+    ],
+)
+def test_how_imports_are_read(line: str, names: list[str], tmp_path: Path) -> None:
+    suffix = "pyx" if "cimport" in line else "py"
+    page = tmp_path / f"page.{suffix}"
+    page.write_text(line + "\n", encoding="utf-8")
+    assert ours(page) == names
+
+
+def check_order(path: Path, names: list[str], order: list[str]) -> None:
+    """Fail unless each of `names`, imported by `path`, stands before it in `order`."""
+    own = path.name if path.name in order else path.stem
+    for name in [own, *names]:
+        assert name in order, f"{name} is new: put it where it belongs in tests/test_layers.py"
+    wrong = [name for name in names if order.index(name) > order.index(own)]
+    assert not wrong, f"{path.name} imports upwards: {', '.join(wrong)}"
+
+
+def ours(path: Path) -> list[str]:
+    """Which modules of matchengine does this file import?"""
+    parts = [name.split(".") for name in imports(path)]
+    return [p[1] if len(p) > 1 else "__init__" for p in parts if p[0] == "matchengine"]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted names that a file imports; relative ones are completed."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        nodes = ast.walk(ast.parse(text))
+    else:
+        nodes = cython_imports(text)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "matchengine" * bool(node.level) + "." * bool(node.level and node.module)
+            module += node.module or ""
+            if module == "matchengine":
+                known = [a.name for a in node.names if a.name in PYTHON_ORDER]
+                yield from (f"{module}.{name}" for name in known or ["__init__"])
+            else:
+                yield module
+
+
+def cython_imports(text: str) -> Iterator[ast.stmt]:
+    """The import statements of a Cython file, each read as Python from its first line."""
+    for line in text.splitlines():
+        found = re.match(r"\s*(from\s+\S+\s+c?import\s+|c?import\s+)(.*)", line)
+        if found:
+            head, names = found[1].replace("cimport", "import"), found[2].split("#")[0].strip()
+            yield ast.parse(head + (names.strip("(), \\") or "anything")).body[0]

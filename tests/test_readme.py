@@ -1,0 +1,38 @@
+"""Every ```python block of the README and the docs runs, in order, in one namespace per page."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_example_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))
+        if block[1].lstrip().startswith(">>>"):
+            run_session(block[1], namespace, page, line)
+        else:
+            exec(compile("\n" * line + block[1], str(page), "exec"), namespace)
+
+
+def test_the_readme_has_an_example() -> None:
+    assert BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def run_session(source: str, namespace: dict[str, object], page: Path, line: int) -> None:
+    """Run a block of `>>>` lines and compare what they print."""
+    session = doctest.DocTestParser().get_doctest(source, namespace, page.name, str(page), line)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    runner.run(session, out=report.append, clear_globs=False)
+    namespace.update(session.globs)
+    assert not runner.failures, "".join(report)
