@@ -213,6 +213,9 @@ cdef extern from "matchengine.h" nogil:
         const me_engine *engine, uint32_t path, const char *key, size_t length)
     bint me_event_wants(const me_engine *engine, uint32_t path)
     bint me_event_put(me_event *event, uint32_t path, const me_value *value)
+    bint me_event_put_key(
+        const me_engine *engine, me_event *event, uint32_t path, const char *key, size_t length,
+        const me_value *value)
     char *me_event_bytes(me_event *event, size_t size)
 
     ctypedef enum me_mode:

@@ -404,6 +404,12 @@ cdef class Engine:
                         return NOT_PLAIN
                     key = self.text(scratch, <object>key_pointer, &size, depth)
                     total += size
+                    value = <object>value_pointer
+                    if not is_container(value):
+                        scalars += 1
+                        if not self.put(scratch, path, key, size, value, &total, depth):
+                            return NOT_PLAIN
+                        continue
                     if path != _c.ME_NO_PATH:
                         path = _c.me_event_step(self.engine, path, key, size)
             elif PyList_CheckExact(<object>f.container):
@@ -420,7 +426,7 @@ cdef class Engine:
                 depth -= 1
                 continue
             value = <object>value_pointer
-            if PyDict_CheckExact(value) or PyList_CheckExact(value) or PyTuple_CheckExact(value):
+            if is_container(value):
                 if depth >= self.limits.event_depth:
                     raise self.limit("event_depth", depth + 1, self.limits.event_depth)
                 if depth == scratch.frame_room:
@@ -429,7 +435,7 @@ cdef class Engine:
                 depth += 1
                 continue
             scalars += 1
-            if not self.put(scratch, path, value, &total, depth):
+            if not self.put(scratch, path, NULL, 0, value, &total, depth):
                 return NOT_PLAIN
         if scalars > self.limits.event_values:
             raise self.limit("event_values", scalars, self.limits.event_values)
@@ -447,11 +453,16 @@ cdef class Engine:
             raise EventError("a string holds a lone surrogate", path=dotted(scratch, depth))
 
     cdef inline bint put(
-        self, Scratch scratch, uint32_t path, object value, uint64_t *total, uint32_t depth
+        self, Scratch scratch, uint32_t path, const char *key, Py_ssize_t key_size, object value,
+        uint64_t *total, uint32_t depth
     ) except -1:
-        """Check a scalar, wanted or not, and put it; False when it is no exact builtin."""
+        """Check a scalar, wanted or not, and put it; False when it is no exact builtin.
+
+        It is the value of a key below `path`, or of an array (key NULL) that is on `path`.
+        """
         cdef _c.me_value v
         cdef Py_ssize_t size = 0
+        cdef bint done = True
         cdef int overflow = 0
         v.len = 0
         if PyUnicode_CheckExact(value):
@@ -476,9 +487,14 @@ cdef class Engine:
             v.as_.i = value is True
         else:
             return False
-        if path != _c.ME_NO_PATH and _c.me_event_wants(self.engine, path):
-            if not _c.me_event_put(scratch.event, path, &v):
-                raise MemoryError()
+        if path == _c.ME_NO_PATH:
+            return True
+        if key != NULL:
+            done = _c.me_event_put_key(self.engine, scratch.event, path, key, key_size, &v)
+        elif _c.me_event_wants(self.engine, path):
+            done = _c.me_event_put(scratch.event, path, &v)
+        if not done:
+            raise MemoryError()
         return True
 
     cdef int big(self, Scratch scratch, object value, _c.me_value *v, int overflow) except -1:
@@ -793,6 +809,10 @@ cdef const char *utf8_of(str text, Py_ssize_t *size) except NULL:
         return PyUnicode_AsUTF8AndSize(text, size)
     except UnicodeEncodeError:
         raise EventError("the text holds a lone surrogate")
+
+
+cdef inline bint is_container(object value) noexcept:
+    return PyDict_CheckExact(value) or PyList_CheckExact(value) or PyTuple_CheckExact(value)
 
 
 cdef bint is_text(object event):

@@ -71,6 +71,16 @@ cdef object error_of(
     )
 
 
+cdef object check(bytes ir, const _c.me_limits *limits):
+    cdef _c.me_error error
+    memset(&error, 0, sizeof(error))
+    cdef _c.me_status status = _c.filter_check(
+        <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), limits, &error
+    )
+    if status != _c.ME_OK:
+        raise error_of(status, &error, ir, limits)
+
+
 # ---- constants ----------------------------------------------------------------------------------
 
 cdef object digits_of(object number):
@@ -202,6 +212,12 @@ cdef class _Writer:
             raise MemoryError
         return PyBytes_FromStringAndSize(<const char *>self.w.bytes, self.w.length)
 
+    cdef bytes built(self):
+        """The result, unless it breaks the default limits: a text would not be let in either."""
+        ir = self.result()
+        check(ir, &_c.me_default_limits)
+        return ir
+
 
 cdef class _Parameters:
     """The parameters of one text as C wants them. Borrows from the values, so it keeps them."""
@@ -287,7 +303,7 @@ def leaf(op: str, path: str, constants: tuple[object, ...] = ()) -> bytes:
 
     The caller passes as many constants as the operator has (LIKE: the pattern and its escape,
     which is empty for none). Raises FilterTypeError, FilterSyntaxError (an escape that does not
-    fit its pattern) or LimitExceeded (digits).
+    fit its pattern) or LimitExceeded (by the default limits, as the two functions below).
     """
     cdef _c.filter_op number = <_c.filter_op><int>OPS[op]
     cdef _c.me_value values[2]
@@ -312,7 +328,7 @@ def leaf(op: str, path: str, constants: tuple[object, ...] = ()) -> bytes:
         _c.filter_write_value(&writer.w, v)
     if len(constants) == 2 and number != _c.OP_IN:
         check_rules(number, &values[0], &values[1])
-    return writer.result()
+    return writer.built()
 
 
 cdef Py_ssize_t last_node(bytes ir, _c.filter_node *node) except -1:
@@ -349,12 +365,15 @@ def combine(op: str, operands: list[bytes]) -> bytes:
         _c.filter_write_bytes(&writer.w, PyBytes_AS_STRING(ir), last)
     _c.filter_write_op(&writer.w, number)
     _c.filter_write_count(&writer.w, count)
-    return writer.result()
+    return writer.built()
 
 
 def negate(ir: bytes) -> bytes:
     """Return the NOT of a filter."""
-    return ir + bytes((_c.OP_NOT,))
+    cdef _Writer writer = _Writer()
+    _c.filter_write_bytes(&writer.w, PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir))
+    _c.filter_write_op(&writer.w, _c.OP_NOT)
+    return writer.built()
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -411,14 +430,13 @@ def paths(ir: bytes) -> frozenset[str]:
     return frozenset(result)
 
 
-def check_ir(ir: bytes) -> None:
-    """Raise FilterSyntaxError unless `ir` is a filter; its size is not limited here."""
-    cdef _c.me_limits unlimited
-    cdef _c.me_error error
-    memset(&unlimited, 0xFF, sizeof(unlimited))
-    memset(&error, 0, sizeof(error))
-    cdef _c.me_status status = _c.filter_check(
-        <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), &unlimited, &error
-    )
-    if status != _c.ME_OK:
-        raise error_of(status, &error, ir, &unlimited)
+def check_ir(ir: bytes, limits: object = None) -> None:
+    """Raise FilterSyntaxError unless `ir` is a filter, LimitExceeded when it breaks `limits`.
+
+    `limits` has the fields of `Limits`; None stands for no limits at all. Linear in the bytes.
+    """
+    cdef _c.me_limits bounds
+    memset(&bounds, 0xFF, sizeof(bounds))
+    if limits is not None:
+        limits_of(limits, &bounds)
+    check(ir, &bounds)

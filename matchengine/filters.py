@@ -31,7 +31,8 @@ class Filter:
 
     Filters combine with ``&``, ``|`` and ``~``. Two filters are equal when their canonical texts
     are: nothing is simplified, but for AND in AND and OR in OR, which are written without
-    parentheses. Limits are checked where text is parsed and where a matcher takes the filter.
+    parentheses. Combining takes time linear in the operands, and raises `LimitExceeded` where the
+    text would break the defaults of `Limits`.
     """
 
     __slots__ = ("_ir",)
@@ -89,7 +90,7 @@ class Filter:
 
 
 def filter_of(ir: bytes) -> Filter:
-    """The filter with these bytes, which are known to be good."""
+    """The filter with these bytes, which are known to be good: the core has written them."""
     new = object.__new__(Filter)
     object.__setattr__(new, "_ir", ir)
     return new
@@ -109,8 +110,8 @@ class Attribute:
 
     Comparing it with a constant gives a `Filter`. Every method raises `FilterTypeError` for a
     constant that the comparison cannot have (None, NaN, a bool where order matters, any type but
-    bool, int, float, str and their NumPy counterparts) and `LimitExceeded` for an integer of more
-    than 1,000 digits. Each takes time linear in its constants.
+    bool, int, float, str and their NumPy counterparts) and `LimitExceeded` where the text would
+    break the defaults of `Limits`. Each takes time linear in its constants.
     """
 
     __slots__ = ("_name",)

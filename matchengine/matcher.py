@@ -92,10 +92,8 @@ class Matcher(_core.Engine, Generic[IdT]):
     def _ir(self, filter: str | bytes | Filter) -> bytes:
         """The filter as the bytes that the engine takes, within this matcher's limits."""
         if isinstance(filter, Filter):
-            ir = filter._ir
-            if self.limits_in_force != _DEFAULT_LIMITS:
-                _filters.check_ir(ir, self.limits_in_force)
-            return ir
+            _filters.check_ir(filter._ir, self.limits_in_force)
+            return filter._ir
         if isinstance(filter, str | bytes):
             return _filters.parse_text(filter, {}, self.limits_in_force)
         raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
@@ -305,9 +303,6 @@ class Matcher(_core.Engine, Generic[IdT]):
         verified so far.
         """
         return self.numbers()
-
-
-_DEFAULT_LIMITS = Limits()
 
 
 def _pairs(subscriptions: Any) -> Iterator[tuple[Any, Any]]:

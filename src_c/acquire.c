@@ -87,32 +87,29 @@ static me_value escape_of(const filter_node *leaf)
 
 uint32_t pattern_of_leaf(const me_engine *e, const filter_node *leaf)
 {
-    return string_index_find(e->infos[leaf->path_number].strings, kind_of(leaf->op), leaf->a,
+    return string_index_find(e->infos[leaf->path_number].patterns, kind_of(leaf->op), leaf->a,
                              escape_of(leaf));
 }
 
-static bool acquire_pattern(me_engine *e, const filter_node *leaf)
+static void drop_empty_index(path_info *info)
 {
-    path_info *info = &e->infos[leaf->path_number];
-    if (info->strings == NULL) {
-        info->strings = string_index_new(&e->heap, e->seed);
-        if (info->strings == NULL) {
-            return false;
-        }
+    if (info->patterns != NULL && string_index_count(info->patterns) == 0) {
+        string_index_free(info->patterns);
+        info->patterns = NULL;
     }
-    uint32_t number = pattern_of_leaf(e, leaf);
-    if (number != UINT32_MAX) {
-        e->patterns[number].references++;
-        return true;
-    }
-    number = e->pattern_free;
+}
+
+/* Enters a pattern that its path's index does not have. */
+static bool add_pattern(me_engine *e, path_info *info, const filter_node *leaf)
+{
+    uint32_t number = e->pattern_free;
     if (number == UINT32_MAX) {
         number = e->pattern_count;
         if (!heap_reserve(&e->heap, &e->patterns, &e->pattern_cap, number + 1, sizeof(pattern))) {
             return false;
         }
     }
-    if (!string_index_add(info->strings, kind_of(leaf->op), leaf->a, escape_of(leaf), number)) {
+    if (!string_index_add(info->patterns, kind_of(leaf->op), leaf->a, escape_of(leaf), number)) {
         return false;
     }
     if (number == e->pattern_count) {
@@ -125,12 +122,23 @@ static bool acquire_pattern(me_engine *e, const filter_node *leaf)
     return true;
 }
 
-static void drop_empty_index(path_info *info)
+static bool acquire_pattern(me_engine *e, const filter_node *leaf)
 {
-    if (info->strings != NULL && string_index_count(info->strings) == 0) {
-        string_index_free(info->strings);
-        info->strings = NULL;
+    path_info *info = &e->infos[leaf->path_number];
+    if (info->patterns == NULL) {
+        info->patterns = string_index_new(&e->heap, e->seed);
+        if (info->patterns == NULL) {
+            return false;
+        }
     }
+    uint32_t number = pattern_of_leaf(e, leaf);
+    if (number != UINT32_MAX) {
+        e->patterns[number].references++;
+        return true;
+    }
+    bool added = add_pattern(e, info, leaf);
+    drop_empty_index(info);
+    return added;
 }
 
 static void release_pattern(me_engine *e, const filter_node *leaf)
@@ -141,7 +149,7 @@ static void release_pattern(me_engine *e, const filter_node *leaf)
     if (--p->references > 0) {
         return;
     }
-    string_index_remove(info->strings, number);
+    string_index_remove(info->patterns, number);
     *p = (pattern){.path = e->pattern_free, .cluster = CLUSTER_NONE};
     e->pattern_free = number;
     drop_empty_index(info);
@@ -149,24 +157,48 @@ static void release_pattern(me_engine *e, const filter_node *leaf)
 
 /* ---- cuts ----------------------------------------------------------------------------------------- */
 
+/* The cuts for values like `v`, made when there are none; NULL: no memory. */
+static cuts *make_cuts(me_engine *e, path_info *info, const me_value *v)
+{
+    if (v->type == ME_STRING && info->strings == NULL) {
+        info->strings = heap_zalloc(&e->heap, sizeof(cuts));
+    }
+    return v->type == ME_STRING ? info->strings : &info->numbers;
+}
+
+static void drop_empty_cuts(me_engine *e, path_info *info)
+{
+    if (info->strings != NULL && info->strings->count == 0) {
+        cuts_free(info->strings, &e->heap);
+        heap_free(&e->heap, info->strings, sizeof(cuts));
+        info->strings = NULL;
+    }
+}
+
 static me_status acquire_cut(me_engine *e, uint32_t path, const me_value *value)
 {
-    cuts *c = &e->infos[path].cuts;
+    cuts *c = make_cuts(e, &e->infos[path], value);
+    if (c == NULL) {
+        return ME_NOMEM;
+    }
     cuts_status status = cuts_acquire(c, &e->heap, value);
     if (status == CUTS_FULL) {
         status = relabel_path(e, path) ? cuts_acquire(c, &e->heap, value) : CUTS_NOMEM;
     }
+    drop_empty_cuts(e, &e->infos[path]);
     return status == CUTS_OK ? ME_OK : ME_NOMEM;
 }
 
 static void release_cut(me_engine *e, uint32_t path, const me_value *value)
 {
     path_info *info = &e->infos[path];
-    cuts_release(&info->cuts, &e->heap, value);
-    if (info->cuts.count == 0) {
-        heap_free(&e->heap, info->sample, PATH_SAMPLE * sizeof(uint32_t));
-        info->sample = NULL;
-        info->sampled = 0;
+    path_history *history = &e->histories[path];
+    cuts_release(value->type == ME_STRING ? info->strings : &info->numbers, &e->heap, value);
+    drop_empty_cuts(e, info);
+    if (info->numbers.count == 0 && info->strings == NULL && history->sample != NULL) {
+        heap_free(&e->heap, history->sample, PATH_SAMPLE * sizeof(uint32_t));
+        history->sample = NULL;
+        history->sampled = 0;
     }
 }
 
@@ -239,7 +271,7 @@ static void range_of_prefix(const cuts *c, const me_value *prefix, uint32_t *lo,
 
 void range_of_leaf(const me_engine *e, const filter_node *leaf, uint32_t *lo, uint32_t *width)
 {
-    const cuts *c = &e->infos[leaf->path_number].cuts;
+    const cuts *c = cuts_for(&e->infos[leaf->path_number], &leaf->a);
     if (leaf->op == OP_PREFIX) {
         range_of_prefix(c, &leaf->a, lo, width);
         return;
@@ -322,32 +354,43 @@ static me_status acquire_leaf(me_engine *e, const filter_node *leaf)
     return ME_OK;
 }
 
-/* A use of the path, and an entry for it in `infos`. */
-static uint32_t acquire_path(me_engine *e, const filter_node *leaf)
+/* Entries for every path in the arrays that describe paths. */
+static bool reserve_infos(me_engine *e)
 {
-    uint32_t path = paths_intern(&e->paths, leaf->path, leaf->path_length);
-    if (path == PATH_NONE) {
-        return PATH_NONE;
-    }
     uint32_t old = e->infos_cap;
     if (!heap_reserve(&e->heap, &e->infos, &e->infos_cap, e->paths.count, sizeof(path_info))) {
-        paths_release(&e->paths, path);
-        return PATH_NONE;
+        return false;
     }
     for (uint32_t i = old; i < e->infos_cap; i++) {
         e->infos[i] = (path_info){.present = CLUSTER_NONE, .wide = CLUSTER_NONE};
     }
+    old = e->histories_cap;
+    if (!heap_reserve(&e->heap, &e->histories, &e->histories_cap, e->paths.count,
+                      sizeof(path_history))) {
+        return false;
+    }
+    for (uint32_t i = old; i < e->histories_cap; i++) {
+        e->histories[i] = (path_history){0};
+    }
+    return true;
+}
+
+static uint32_t acquire_path(me_engine *e, const filter_node *leaf)
+{
+    uint32_t path = paths_intern(&e->paths, leaf->path, leaf->path_length);
+    if (path != PATH_NONE && !reserve_infos(e)) {
+        paths_release(&e->paths, path);
+        return PATH_NONE;
+    }
     return path;
 }
 
+/* After the last use nothing of a path is left but what was learned of it, and its number may come
+ * back with another name. */
 static void release_path(me_engine *e, uint32_t path)
 {
-    if (e->paths.nodes[path].uses == 1) { /* the number may come back with another name */
-        path_info *info = &e->infos[path];
-        cuts_free(&info->cuts, &e->heap);
-        heap_free(&e->heap, info->sample, info->sample != NULL ? PATH_SAMPLE * sizeof(uint32_t) : 0);
-        drop_empty_index(info);
-        *info = (path_info){.present = CLUSTER_NONE, .wide = CLUSTER_NONE};
+    if (e->paths.nodes[path].uses == 1) {
+        e->histories[path] = (path_history){0};
     }
     paths_release(&e->paths, path);
 }
@@ -374,18 +417,19 @@ void write_leaf_constants(filter_writer *out, const filter_node *leaf)
 
 static me_status acquire_node(me_engine *e, filter_node *node, filter_writer *out)
 {
+    uint32_t before = out->length;
     if (!filter_op_is_leaf(node->op)) {
         filter_write_op(out, node->op);
         if (node->op == OP_AND || node->op == OP_OR) {
             filter_write_count(out, node->count);
         }
+        out->length = out->failed ? before : out->length;
         return out->failed ? ME_NOMEM : ME_OK;
     }
     node->path_number = acquire_path(e, node);
     if (node->path_number == PATH_NONE) {
         return ME_NOMEM;
     }
-    uint32_t before = out->length;
     filter_write_op(out, node->op);
     filter_write_path_number(out, node->path_number);
     write_leaf_constants(out, node);

@@ -8,7 +8,7 @@
 
 static size_t row_bytes(const cluster *c)
 {
-    return cluster_has_ranges(c) ? 24 : 16;
+    return sizeof(uint32_t) + sizeof(row_tail) + (cluster_has_ranges(c) ? sizeof(sieve_range) : 0);
 }
 
 static uint64_t cell_hash(uint32_t path, uint32_t class_bits, uint32_t cell)
@@ -168,12 +168,10 @@ void clusters_drop(clusters *cs, uint32_t number)
 
 static void copy_columns(columns to, columns from, uint32_t count, bool ranges)
 {
-    memcpy(to.signature, from.signature, count * sizeof(uint64_t));
-    memcpy(to.owner, from.owner, count * sizeof(uint32_t));
-    memcpy(to.body, from.body, count * sizeof(uint32_t));
+    memcpy(to.needs, from.needs, count * sizeof *to.needs);
+    memcpy(to.tails, from.tails, count * sizeof *to.tails);
     if (ranges) {
-        memcpy(to.lo, from.lo, count * sizeof(uint32_t));
-        memcpy(to.width, from.width, count * sizeof(uint32_t));
+        memcpy(to.ranges, from.ranges, count * sizeof *to.ranges);
     }
 }
 
@@ -214,12 +212,10 @@ uint32_t cluster_append(clusters *cs, uint32_t number, const row *r)
     cluster *c = &cs->all[number];
     columns k = cluster_columns(c);
     uint32_t at = c->count++;
-    k.signature[at] = r->signature;
-    k.owner[at] = r->owner;
-    k.body[at] = r->body;
+    k.needs[at] = r->needs;
+    k.tails[at] = r->tail;
     if (cluster_has_ranges(c)) {
-        k.lo[at] = r->lo;
-        k.width[at] = r->width;
+        k.ranges[at] = r->range;
     }
     return at;
 }
@@ -228,10 +224,9 @@ row cluster_row(const clusters *cs, uint32_t number, uint32_t at)
 {
     cluster *c = &cs->all[number];
     columns k = cluster_columns(c);
-    row r = {.signature = k.signature[at], .owner = k.owner[at], .body = k.body[at]};
+    row r = {.needs = k.needs[at], .tail = k.tails[at]};
     if (cluster_has_ranges(c)) {
-        r.lo = k.lo[at];
-        r.width = k.width[at];
+        r.range = k.ranges[at];
     }
     return r;
 }
@@ -242,14 +237,12 @@ uint32_t cluster_remove(clusters *cs, uint32_t number, uint32_t at)
     columns k = cluster_columns(c);
     uint32_t last = --c->count, moved = UINT32_MAX;
     if (at != last) {
-        k.signature[at] = k.signature[last];
-        k.owner[at] = k.owner[last];
-        k.body[at] = k.body[last];
+        k.needs[at] = k.needs[last];
+        k.tails[at] = k.tails[last];
         if (cluster_has_ranges(c)) {
-            k.lo[at] = k.lo[last];
-            k.width[at] = k.width[last];
+            k.ranges[at] = k.ranges[last];
         }
-        moved = k.owner[at];
+        moved = k.tails[at].owner;
     }
     if (c->count == 0 || c->count < c->cap / 2) {
         /* Keeping the larger block when there is no memory for a smaller one is fine. */
@@ -273,8 +266,8 @@ bool clusters_validate(const clusters *cs, const char **why)
             REQUIRE(clusters_find_cell(cs, c->key, c->class_bits, c->cell) == i);
             for (uint32_t r = 0; r < c->count; r++) {
                 row one = cluster_row(cs, i, r);
-                REQUIRE(one.lo >> c->class_bits == c->cell);
-                REQUIRE((uint64_t)one.width < (UINT64_C(1) << c->class_bits));
+                REQUIRE(one.range.lo >> c->class_bits == c->cell);
+                REQUIRE((uint64_t)one.range.width < (UINT64_C(1) << c->class_bits));
             }
         }
     }

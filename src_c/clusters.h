@@ -12,11 +12,13 @@
  * Rows are columns in one block; a cluster of one row (most clusters, when values are many) keeps
  * its row in its own header:
  *
- *     signature[cap]   paths the row needs (sieve.h)          8 bytes
- *     owner[cap]       handle, and ROW_MANY when the          4
- *                      subscription has other rows too
- *     body[cap]        what is left to verify (bodies.h)      4
- *     lo[cap] width[cap]      RANGE only                      8
+ *     needs[cap]       paths the row needs (sieve.h)          4 bytes
+ *     tails[cap]       owner: handle, and ROW_MANY when       8
+ *                      the subscription has other rows too;
+ *                      body: what is left to verify (bodies.h)
+ *     ranges[cap]      lo, width: RANGE only                  8
+ *
+ * `needs` is streamed; tail and range are read of the few rows that pass.
  *
  * Cells: an interval of labels narrower than 2^k is filed under the cell lo >> k of class k; cell c
  * covers [c * 2^k, (c + 2) * 2^k), so neighbouring cells overlap, every interval lies in one cell
@@ -26,6 +28,7 @@
 #define MATCHENGINE_CLUSTERS_H
 
 #include "heap.h"
+#include "sieve.h"
 
 #define CLUSTER_NONE UINT32_MAX
 #define ROW_MANY 0x80000000u
@@ -41,9 +44,14 @@ typedef enum cluster_kind {
     CLUSTER_PATTERN, /* key: pattern number */
 } cluster_kind;
 
+typedef struct row_tail {
+    uint32_t owner, body;
+} row_tail;
+
 typedef struct row {
-    uint64_t signature;
-    uint32_t owner, body, lo, width;
+    row_tail tail;
+    sieve_range range;
+    uint32_t needs;
 } row;
 
 typedef struct cluster {
@@ -54,13 +62,14 @@ typedef struct cluster {
     uint32_t count, cap; /* cap 1: the row is `one` */
     union {
         row one;
-        void *block;
+        void *block; /* tails, then ranges, then needs */
     } rows;
 } cluster;
 
 typedef struct columns {
-    uint64_t *signature;
-    uint32_t *owner, *body, *lo, *width; /* lo and width: ranges only */
+    uint32_t *needs;
+    row_tail *tails;
+    sieve_range *ranges; /* clusters of ranges only */
 } columns;
 
 typedef struct clusters {
@@ -79,19 +88,14 @@ static inline bool cluster_has_ranges(const cluster *c)
 /* Where the columns of a cluster are. */
 static inline columns cluster_columns(cluster *c)
 {
-    columns k;
     if (c->cap == 1) {
         row *r = &c->rows.one;
-        k = (columns){&r->signature, &r->owner, &r->body, &r->lo, &r->width};
-    } else {
-        char *block = c->rows.block;
-        k.signature = (uint64_t *)(void *)block;
-        k.owner = (uint32_t *)(void *)(block + (size_t)c->cap * 8);
-        k.body = k.owner + c->cap;
-        k.lo = k.body + c->cap;
-        k.width = k.lo + c->cap;
+        return (columns){&r->needs, &r->tail, &r->range};
     }
-    return k;
+    row_tail *tails = c->rows.block;
+    sieve_range *ranges = (sieve_range *)(void *)(tails + c->cap);
+    void *needs = cluster_has_ranges(c) ? (void *)(ranges + c->cap) : (void *)ranges;
+    return (columns){needs, tails, ranges};
 }
 
 bool clusters_init(clusters *cs, heap *h);

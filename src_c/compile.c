@@ -92,6 +92,41 @@ static void tidy(me_engine *e)
     }
 }
 
+static uint32_t lowest_bit(uint64_t word)
+{
+    uint32_t bit = 0;
+    for (; (word & 0xFF) == 0; word >>= 8) {
+        bit += 8;
+    }
+    for (; (word & 1) == 0; word >>= 1) {
+        bit++;
+    }
+    return bit;
+}
+
+/* The four of `bits` that events have least often, a byte each. */
+static uint32_t choose_needs(const compiler *c, sieve_bits bits)
+{
+    uint32_t needs = SIEVE_NO_NEEDS;
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t rarest = SIEVE_NOTHING;
+        for (uint32_t word = 0; word < 4; word++) {
+            for (uint64_t left = bits.words[word]; left != 0; left &= left - 1) {
+                uint32_t bit = word * 64 + lowest_bit(left);
+                if (rarest == SIEVE_NOTHING || c->bit_costs[bit] < c->bit_costs[rarest]) {
+                    rarest = bit;
+                }
+            }
+        }
+        if (rarest == SIEVE_NOTHING) {
+            break;
+        }
+        sieve_unset(&bits, rarest);
+        needs = needs << 8 | rarest;
+    }
+    return needs;
+}
+
 static bool compile_parts(me_engine *e, const uint8_t *bytes, size_t length, plan *out)
 {
     compiler *c = e->compiler;
@@ -103,15 +138,20 @@ static bool compile_parts(me_engine *e, const uint8_t *bytes, size_t length, pla
     const node *root = &c->nodes[c->node_count - 1];
     out->never = root->outcome == OUTCOME_NEVER;
     out->always = root->outcome == OUTCOME_ALWAYS;
-    out->signature = root->signature;
+    out->needs = SIEVE_NO_NEEDS;
     out->cost = root->cost < 1.0 ? root->cost : 1.0;
     if (out->never || out->always) {
         return true;
     }
     uint32_t single = NODE_NONE;
+    sieve_bits bits = root->bits;
     if (root->cost < COST_UNANCHORED && !compile_anchors(e, &single)) {
         return false;
     }
+    if (single != NODE_NONE) { /* whoever gets to the row has the anchor's path */
+        sieve_unset(&bits, sieve_bit(test_path(&c->nodes[single].test)));
+    }
+    out->needs = choose_needs(c, bits);
     return compile_residual(e, single);
 }
 

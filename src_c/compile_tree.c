@@ -1,5 +1,6 @@
 /* compile_tree.c - a stored filter as a tree of nodes, with polarity and estimates (compile.c). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "compiler.h"
 
@@ -201,11 +202,30 @@ static double cost_of_leaf(const me_engine *e, const node *n)
     }
 }
 
-static void estimate_leaf(const me_engine *e, node *n)
+static void estimate_leaf(me_engine *e, node *n)
 {
     n->outcome = n->test.lo == LABEL_NEVER && test_kind_of(&n->test) == T_INTERVAL ? OUTCOME_NEVER : OUTCOME_DEPENDS;
-    n->signature = holds_when_missing(&n->test) ? 0 : UINT64_C(1) << (test_path(&n->test) & 63);
+    if (!holds_when_missing(&n->test)) {
+        uint32_t path = test_path(&n->test);
+        double present = cost_present(e, path), *cost = &e->compiler->bit_costs[sieve_bit(path)];
+        *cost = present < *cost ? present : *cost;
+        sieve_set(&n->bits, sieve_bit(path));
+    }
     n->cost = cost_of_leaf(e, n);
+}
+
+static void unite(sieve_bits *to, const sieve_bits *from)
+{
+    for (int i = 0; i < 4; i++) {
+        to->words[i] |= from->words[i];
+    }
+}
+
+static void intersect(sieve_bits *to, const sieve_bits *from)
+{
+    for (int i = 0; i < 4; i++) {
+        to->words[i] &= from->words[i];
+    }
 }
 
 static void estimate_and(compiler *c, node *n)
@@ -214,7 +234,7 @@ static void estimate_and(compiler *c, node *n)
     n->outcome = OUTCOME_ALWAYS;
     for (uint32_t i = n->child; i != NODE_NONE; i = c->nodes[i].sibling) {
         const node *child = &c->nodes[i];
-        n->signature |= child->signature;
+        unite(&n->bits, &child->bits);
         if (child->outcome == OUTCOME_NEVER) {
             n->outcome = OUTCOME_NEVER;
         } else if (child->outcome == OUTCOME_DEPENDS && n->outcome == OUTCOME_ALWAYS) {
@@ -231,13 +251,13 @@ static void estimate_or(compiler *c, node *n)
 {
     n->cost = 0;
     n->outcome = OUTCOME_NEVER;
-    n->signature = UINT64_MAX;
+    memset(&n->bits, 0xFF, sizeof n->bits);
     for (uint32_t i = n->child; i != NODE_NONE; i = c->nodes[i].sibling) {
         const node *child = &c->nodes[i];
         if (child->outcome == OUTCOME_NEVER) {
             continue;
         }
-        n->signature &= child->signature;
+        intersect(&n->bits, &child->bits);
         n->cost += child->cost;
         if (child->outcome == OUTCOME_ALWAYS) {
             n->outcome = OUTCOME_ALWAYS;
@@ -250,6 +270,9 @@ static void estimate_or(compiler *c, node *n)
 void compile_estimate(me_engine *e)
 {
     compiler *c = e->compiler;
+    for (uint32_t bit = 0; bit < SIEVE_NOTHING; bit++) {
+        c->bit_costs[bit] = 1.0;
+    }
     for (uint32_t i = 0; i < c->node_count; i++) {
         node *n = &c->nodes[i];
         if (node_is_leaf(n)) {
@@ -264,7 +287,7 @@ void compile_estimate(me_engine *e)
         }
         if (n->outcome == OUTCOME_ALWAYS) {
             n->cost = COST_UNANCHORED;
-            n->signature = 0;
+            n->bits = (sieve_bits){0};
         }
     }
 }

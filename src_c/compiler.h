@@ -26,7 +26,7 @@ typedef struct node {
     uint32_t values; /* EQ, IN: first of its constants in compiler.constants */
     uint32_t value_count;
     test test;          /* leaves: already of the right polarity */
-    uint64_t signature; /* paths that must be there for it to hold */
+    sieve_bits bits;    /* of paths that must be there for it to hold */
     double cost;        /* frequency of its cover; infinite when it has none */
 } node;
 
@@ -43,6 +43,7 @@ struct compiler {
     anchor *anchors;
     test *tests;
     double test_costs[BODY_MAX];
+    double bit_costs[SIEVE_NOTHING]; /* how often an event has the rarest path of each bit */
     instruction *code; /* emitted backwards */
     frame *frames;
     uint32_t node_count, node_cap, stack_cap, constant_count, constant_cap, anchor_count,

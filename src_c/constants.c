@@ -8,7 +8,7 @@
 
 #define FIRST_SLOTS 16u
 
-static uint64_t hash_of(const constants *c, uint32_t path, const me_value *value)
+uint64_t constants_hash(const constants *c, uint32_t path, const me_value *value)
 {
     return value_hash(value, c->seed ^ ((uint64_t)path + 1) * 0x9E3779B97F4A7C15u);
 }
@@ -51,7 +51,12 @@ void constants_free(constants *c)
 
 uint32_t constants_find(const constants *c, uint32_t path, const me_value *value)
 {
-    uint64_t hash = hash_of(c, path, value);
+    return constants_find_hashed(c, path, value, constants_hash(c, path, value));
+}
+
+uint32_t constants_find_hashed(const constants *c, uint32_t path, const me_value *value,
+                               uint64_t hash)
+{
     uint32_t tag = (uint32_t)(hash >> 32);
     for (uint32_t at = (uint32_t)hash & c->mask;; at = (at + 1) & c->mask) {
         uint64_t slot = c->slots[at];
@@ -84,7 +89,7 @@ static bool rehash(constants *c, uint32_t size)
     }
     for (uint32_t i = 0; i < c->count; i++) {
         if (c->records[i].value.type != 0) {
-            uint64_t hash = hash_of(c, c->records[i].path, &c->records[i].value);
+            uint64_t hash = constants_hash(c, c->records[i].path, &c->records[i].value);
             place(slots, size - 1, hash, slot_of(hash, i));
         }
     }
@@ -138,7 +143,7 @@ uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value)
     c->live++;
     c->records[number] =
         (constant){.value = kept, .path = path, .references = 1, .cluster = CLUSTER_NONE};
-    uint64_t hash = hash_of(c, path, value);
+    uint64_t hash = constants_hash(c, path, value);
     place(c->slots, c->mask, hash, slot_of(hash, number));
     return number;
 }
@@ -148,7 +153,7 @@ static void empty_slot(constants *c, uint32_t hole)
 {
     for (uint32_t at = (hole + 1) & c->mask; c->slots[at] != 0; at = (at + 1) & c->mask) {
         const constant *k = &c->records[(uint32_t)c->slots[at] - 1];
-        uint32_t home = (uint32_t)hash_of(c, k->path, &k->value) & c->mask;
+        uint32_t home = (uint32_t)constants_hash(c, k->path, &k->value) & c->mask;
         if (((at - home) & c->mask) >= ((at - hole) & c->mask)) {
             c->slots[hole] = c->slots[at];
             hole = at;
@@ -163,7 +168,7 @@ void constants_release(constants *c, uint32_t number)
     if (--k->references > 0) {
         return;
     }
-    uint32_t at = (uint32_t)hash_of(c, k->path, &k->value) & c->mask;
+    uint32_t at = (uint32_t)constants_hash(c, k->path, &k->value) & c->mask;
     while ((uint32_t)c->slots[at] != number + 1) {
         at = (at + 1) & c->mask;
     }

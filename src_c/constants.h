@@ -42,6 +42,22 @@ void constants_free(constants *c);
 /* The number of (path, canonical value), or CONSTANT_NONE. */
 uint32_t constants_find(const constants *c, uint32_t path, const me_value *value);
 
+/* The same in steps that can be done for many values together: the hash, whose slot is
+ * slots[hash & mask]; the record it most likely leads to; the answer. */
+uint64_t constants_hash(const constants *c, uint32_t path, const me_value *value);
+uint32_t constants_find_hashed(const constants *c, uint32_t path, const me_value *value,
+                               uint64_t hash);
+
+static inline uint32_t constants_guess(const constants *c, uint64_t hash)
+{
+    for (uint32_t at = (uint32_t)hash & c->mask;; at = (at + 1) & c->mask) {
+        uint64_t slot = c->slots[at];
+        if (slot == 0 || slot >> 32 == hash >> 32) {
+            return (uint32_t)slot - 1;
+        }
+    }
+}
+
 /* Adds a reference, making the constant when it is new. CONSTANT_NONE: no memory, nothing changed. */
 uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value);
 

@@ -20,7 +20,7 @@ double cost_present(const me_engine *e, uint32_t path)
     if (!is_warm(e)) {
         return 0.5;
     }
-    return (e->infos[path].seen + 0.5) / (e->sampled_events + 1.0);
+    return (e->histories[path].seen + 0.5) / (e->sampled_events + 1.0);
 }
 
 double cost_constant(const me_engine *e, uint32_t path, uint32_t number)
@@ -37,11 +37,13 @@ double cost_constant(const me_engine *e, uint32_t path, uint32_t number)
 double cost_range(const me_engine *e, uint32_t path, uint32_t lo, uint32_t width)
 {
     const path_info *info = &e->infos[path];
-    double share = cuts_share(&info->cuts, lo, width);
-    if (info->sample != NULL && info->sampled >= PATH_SAMPLE) {
+    const path_history *history = &e->histories[path];
+    const cuts *c = lo >= LABEL_STRINGS ? info->strings : &info->numbers;
+    double share = c != NULL ? cuts_share(c, lo, width) : 1.0;
+    if (history->sample != NULL && history->sampled >= PATH_SAMPLE) {
         uint32_t inside = 0;
         for (uint32_t i = 0; i < PATH_SAMPLE; i++) {
-            inside += info->sample[i] - lo <= width;
+            inside += history->sample[i] - lo <= width;
         }
         share = (inside + share) / (PATH_SAMPLE + 1.0);
     }

@@ -1,5 +1,6 @@
 #include "cuts.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "require.h"
@@ -10,42 +11,228 @@ typedef struct place {
     bool found;
 } place;
 
-/* First cut of `b` that is >= value. */
-static uint32_t lower_bound(const cut_block *b, const me_value *value)
+/* ---- blocks ------------------------------------------------------------------------------------ */
+
+static size_t block_bytes(uint32_t cap)
+{
+    return sizeof(cut_block) + (size_t)cap * (sizeof(uint64_t) + 2 * sizeof(uint32_t));
+}
+
+static uint32_t *labels_of(cut_block *b)
+{
+    return (uint32_t *)(void *)(b->keys + b->cap);
+}
+
+static uint32_t *references_of(cut_block *b)
+{
+    return labels_of(b) + b->cap;
+}
+
+/* The order of doubles as unsigned integers, and back. */
+static uint64_t key_of_double(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static double double_of_key(uint64_t key)
+{
+    uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+    double d;
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+/* The largest double that is not above a canonical number. */
+static double double_below(const me_value *v)
+{
+    double d = v->type == ME_DOUBLE ? v->as.d
+               : v->type == ME_INT  ? (double)v->as.i
+                                    : number_to_double(v->as.s, v->len);
+    me_value nearest = value_canonical(value_of_double(d));
+    return value_compare(&nearest, v) > 0 ? nextafter(d, -INFINITY) : d;
+}
+
+static bool is_small_int(const me_value *v)
+{
+    return v->type == ME_INT && v->as.i <= INT64_C(1) << 53 && v->as.i >= -(INT64_C(1) << 53);
+}
+
+/* The key of a canonical value; `*exact` when no other value has it. */
+static uint64_t key_of(const me_value *v, bool *exact)
+{
+    if (v->type == ME_STRING) {
+        uint64_t key = 0;
+        for (uint32_t i = 0; i < 8; i++) {
+            key = key << 8 | (i < v->len ? (unsigned char)v->as.s[i] : 0);
+        }
+        *exact = false;
+        return key;
+    }
+    *exact = v->type == ME_DOUBLE || is_small_int(v);
+    return key_of_double(is_small_int(v) ? (double)v->as.i : double_below(v));
+}
+
+static me_value value_at(const cut_block *b, uint32_t at)
+{
+    return b->values != NULL ? b->values[at]
+                             : value_canonical(value_of_double(double_of_key(b->keys[at])));
+}
+
+static uint32_t keys_below(const cut_block *b, uint64_t key)
 {
     uint32_t lo = 0, n = b->count;
-    while (n > 0) {
+    while (n > 1) {
         uint32_t half = n / 2;
-        bool less = value_compare(&b->cuts[lo + half].value, value) < 0;
-        lo = less ? lo + half + 1 : lo;
-        n = less ? n - half - 1 : half;
+        lo += b->keys[lo + half - 1] < key ? half : 0;
+        n -= half;
     }
-    return lo;
+    return lo + (b->keys[lo] < key);
+}
+
+/* Where `value` is in a block, or belongs. */
+static place find_in_block(const cut_block *b, const me_value *value, uint64_t key, bool exact)
+{
+    place p = {0, keys_below(b, key), false};
+    for (; p.at < b->count && b->keys[p.at] == key; p.at++) {
+        if (exact && b->values == NULL) {
+            p.found = true;
+            return p;
+        }
+        me_value other = value_at(b, p.at);
+        int order = value_compare(&other, value);
+        if (order >= 0) {
+            p.found = order == 0;
+            return p;
+        }
+    }
+    return p;
+}
+
+/* Is the first cut of block i above `value`? */
+static bool starts_above(const cuts *c, uint32_t i, const me_value *value, uint64_t key)
+{
+    const cut_block *b = c->blocks.many[i];
+    if (b->keys[0] != key) {
+        return b->keys[0] > key;
+    }
+    me_value first = value_at(b, 0);
+    return value_compare(&first, value) > 0;
 }
 
 /* Where `value` is, or belongs: in the last block whose first cut is not above it. */
 static place find(const cuts *c, const me_value *value)
 {
+    if (c->block_count == 0) {
+        return (place){0, 0, false};
+    }
+    bool exact;
+    uint64_t key = key_of(value, &exact);
     uint32_t lo = 0, n = c->block_count;
     while (n > 1) {
         uint32_t half = n / 2;
-        bool above = value_compare(&c->blocks[lo + half].cuts[0].value, value) > 0;
+        bool above = starts_above(c, lo + half, value, key);
         lo = above ? lo : lo + half;
         n = above ? half : n - half;
     }
-    place p = {lo, 0, false};
-    if (c->block_count > 0) {
-        const cut_block *b = &c->blocks[lo];
-        p.at = lower_bound(b, value);
-        p.found = p.at < b->count && value_compare(&b->cuts[p.at].value, value) == 0;
-    }
+    place p = find_in_block(cuts_block(c, lo), value, key, exact);
+    p.block = lo;
     return p;
 }
 
-static bool is_text(const me_value *v)
+static bool owns_bytes(const me_value *v)
 {
     return v->type == ME_STRING || v->type == ME_BIG;
 }
+
+static void free_value(const me_value *v, heap *h)
+{
+    if (owns_bytes(v)) {
+        heap_free(h, (void *)(uintptr_t)v->as.s, v->len > 0 ? v->len : 1);
+    }
+}
+
+static void free_block(cut_block *b, heap *h)
+{
+    for (uint32_t i = 0; b->values != NULL && i < b->count; i++) {
+        free_value(&b->values[i], h);
+    }
+    heap_free(h, b->values, b->cap * sizeof(me_value));
+    heap_free(h, b, block_bytes(b->cap));
+}
+
+/* A block of `cap` cuts with cuts [from, to) of `b` (which may be NULL) moved into it. */
+static cut_block *copy_block(heap *h, cut_block *b, uint32_t from, uint32_t to, uint32_t cap)
+{
+    cut_block *copy = heap_alloc(h, block_bytes(cap));
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = (cut_block){.count = to - from, .cap = cap};
+    if (b == NULL) {
+        return copy;
+    }
+    if (b->values != NULL) {
+        copy->values = heap_alloc(h, cap * sizeof(me_value));
+        if (copy->values == NULL) {
+            heap_free(h, copy, block_bytes(cap));
+            return NULL;
+        }
+        memcpy(copy->values, b->values + from, (to - from) * sizeof(me_value));
+    }
+    memcpy(copy->keys, b->keys + from, (to - from) * sizeof(uint64_t));
+    memcpy(labels_of(copy), labels_of(b) + from, (to - from) * sizeof(uint32_t));
+    memcpy(references_of(copy), references_of(b) + from, (to - from) * sizeof(uint32_t));
+    return copy;
+}
+
+/* Frees a block whose values were moved elsewhere. */
+static void free_shell(cut_block *b, heap *h)
+{
+    if (b != NULL) {
+        heap_free(h, b->values, b->cap * sizeof(me_value));
+        heap_free(h, b, block_bytes(b->cap));
+    }
+}
+
+static void set_block(cuts *c, uint32_t i, cut_block *b)
+{
+    if (c->block_count <= 1) {
+        c->blocks.one = b;
+    } else {
+        c->blocks.many[i] = b;
+    }
+}
+
+/* Gives block i room for `cap` cuts. */
+static bool resize_block(cuts *c, heap *h, uint32_t i, uint32_t cap)
+{
+    cut_block *b = cuts_block(c, i);
+    cut_block *resized = copy_block(h, b, 0, b->count, cap);
+    if (resized != NULL) {
+        free_shell(b, h);
+        set_block(c, i, resized);
+    }
+    return resized != NULL;
+}
+
+static bool keep_values(cut_block *b, heap *h)
+{
+    if (b->values == NULL) {
+        me_value *values = heap_alloc(h, b->cap * sizeof(me_value));
+        if (values == NULL) {
+            return false;
+        }
+        for (uint32_t i = 0; i < b->count; i++) {
+            values[i] = value_at(b, i);
+        }
+        b->values = values;
+    }
+    return true;
+}
+
+/* ---- labels -------------------------------------------------------------------------------------- */
 
 static uint32_t region_start(const me_value *v)
 {
@@ -57,181 +244,214 @@ static uint32_t region_end(const me_value *v)
     return v->type == ME_STRING ? LABEL_STRINGS_END : LABEL_NUMBERS_END;
 }
 
-static const cut *before(const cuts *c, place p)
+/* The label before a place, 0 when there is none. */
+static uint32_t label_before(const cuts *c, place p)
 {
     if (p.at > 0) {
-        return &c->blocks[p.block].cuts[p.at - 1];
+        return labels_of(cuts_block(c, p.block))[p.at - 1];
     }
     if (p.block > 0) {
-        return &c->blocks[p.block - 1].cuts[c->blocks[p.block - 1].count - 1];
+        cut_block *b = cuts_block(c, p.block - 1);
+        return labels_of(b)[b->count - 1];
     }
-    return NULL;
+    return 0;
 }
 
-static const cut *after(const cuts *c, place p)
+/* The label at or after a place, 0 when there is none. */
+static uint32_t label_from(const cuts *c, place p)
 {
-    if (c->block_count == 0) {
-        return NULL;
+    if (c->block_count > 0 && p.at < cuts_block(c, p.block)->count) {
+        return labels_of(cuts_block(c, p.block))[p.at];
     }
-    if (p.at < c->blocks[p.block].count) {
-        return &c->blocks[p.block].cuts[p.at];
-    }
-    return p.block + 1 < c->block_count ? &c->blocks[p.block + 1].cuts[0] : NULL;
-}
-
-static bool same_region(const cut *a, const me_value *v)
-{
-    return a != NULL && (a->value.type == ME_STRING) == (v->type == ME_STRING);
+    return p.block + 1 < c->block_count ? labels_of(cuts_block(c, p.block + 1))[0] : 0;
 }
 
 /* A label for a new cut at `p`; 0 when there is no room. Between two cuts the middle; at an end a
  * step, so that constants that only rise do not halve what is left each time. */
 static uint32_t choose_label(const cuts *c, place p, const me_value *v)
 {
-    const cut *left = before(c, p), *right = after(c, p);
-    bool has_left = same_region(left, v), has_right = same_region(right, v);
-    uint32_t a = has_left ? left->label : region_start(v);
-    uint32_t b = has_right ? right->label : region_end(v);
+    uint32_t left = label_before(c, p), right = label_from(c, p);
+    uint32_t a = left != 0 ? left : region_start(v);
+    uint32_t b = right != 0 ? right : region_end(v);
     if (b - a < 2 * CUTS_GAP) {
         return 0;
     }
     uint32_t middle = a + (b - a) / 2;
     uint32_t step = (region_end(v) - region_start(v)) / (4 * (c->count + 16));
     step = step < CUTS_GAP ? CUTS_GAP : step;
-    if (has_left && !has_right && step < middle - a) {
+    if (left != 0 && right == 0 && step < middle - a) {
         return a + step;
     }
-    if (!has_left && has_right && step < b - middle) {
+    if (left == 0 && right != 0 && step < b - middle) {
         return b - step;
     }
     return middle;
 }
 
-/* Makes room for one more cut at `p`, splitting a full block in two. */
+/* ---- acquire and release ---------------------------------------------------------------------------- */
+
+/* Splits the full block at `p` in two. */
+static bool split(cuts *c, heap *h, place *p)
+{
+    cut_block *full = cuts_block(c, p->block), **many = c->blocks.many;
+    uint32_t cap = c->block_count <= 1 ? 0 : c->block_cap, half = full->count / 2;
+    if (c->block_count <= 1) {
+        many = NULL;
+    }
+    cut_block *low = copy_block(h, full, 0, half, half + 32);
+    cut_block *high = copy_block(h, full, half, full->count, full->count - half + 32);
+    if (low == NULL || high == NULL ||
+        !heap_reserve(h, &many, &cap, c->block_count + 1, sizeof(cut_block *))) {
+        free_shell(low, h);
+        free_shell(high, h);
+        return false;
+    }
+    free_shell(full, h);
+    memmove(many + p->block + 2, many + p->block + 1,
+            (c->block_count - p->block - 1) * sizeof(cut_block *));
+    many[p->block] = low;
+    many[p->block + 1] = high;
+    c->blocks.many = many;
+    c->block_cap = cap;
+    c->block_count++;
+    if (p->at > half) {
+        p->at -= half;
+        p->block++;
+    }
+    return true;
+}
+
+/* Makes room for one more cut at `p`. */
 static bool make_room(cuts *c, heap *h, place *p)
 {
     if (c->block_count == 0) {
-        if (!heap_reserve(h, &c->blocks, &c->block_cap, 1, sizeof(cut_block))) {
-            return false;
-        }
-        c->blocks[0] = (cut_block){0};
-        if (!heap_reserve(h, &c->blocks[0].cuts, &c->blocks[0].cap, 2, sizeof(cut))) {
-            return false;
-        }
-        c->block_count = 1;
+        c->blocks.one = copy_block(h, NULL, 0, 0, 2);
+        c->block_count = c->blocks.one != NULL;
+        return c->block_count == 1;
+    }
+    cut_block *b = cuts_block(c, p->block);
+    if (b->count < b->cap) {
         return true;
     }
-    cut_block *full = &c->blocks[p->block];
-    if (full->count < CUTS_BLOCK) {
-        return heap_reserve(h, &full->cuts, &full->cap, full->count + 1, sizeof(cut));
+    if (b->count >= CUTS_BLOCK) {
+        return split(c, h, p);
     }
-    cut_block half = {0};
-    if (!heap_reserve(h, &c->blocks, &c->block_cap, c->block_count + 1, sizeof(cut_block)) ||
-        !heap_reserve(h, &half.cuts, &half.cap, CUTS_BLOCK / 2 + 16, sizeof(cut))) {
-        return false;
-    }
-    full = &c->blocks[p->block];
-    half.count = full->count - CUTS_BLOCK / 2;
-    memcpy(half.cuts, full->cuts + CUTS_BLOCK / 2, half.count * sizeof(cut));
-    full->count = CUTS_BLOCK / 2;
-    memmove(&c->blocks[p->block + 2], &c->blocks[p->block + 1],
-            (c->block_count - p->block - 1) * sizeof(cut_block));
-    c->blocks[p->block + 1] = half;
-    c->block_count++;
-    if (p->at > CUTS_BLOCK / 2) {
-        p->at -= CUTS_BLOCK / 2;
-        p->block++;
-    }
-    cut_block *b = &c->blocks[p->block];
-    return heap_reserve(h, &b->cuts, &b->cap, b->count + 1, sizeof(cut));
+    uint32_t grown = b->count + b->count / 4 + 2;
+    return resize_block(c, h, p->block, grown < CUTS_BLOCK ? grown : CUTS_BLOCK);
 }
 
-static void drop_block_if_empty(cuts *c, heap *h, uint32_t block)
+static void insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label, const me_value *kept)
 {
-    cut_block *b = &c->blocks[block];
-    if (b->count > 0) {
-        return;
+    uint32_t after = b->count - at;
+    uint32_t *labels = labels_of(b), *references = references_of(b);
+    memmove(b->keys + at + 1, b->keys + at, after * sizeof(uint64_t));
+    memmove(labels + at + 1, labels + at, after * sizeof(uint32_t));
+    memmove(references + at + 1, references + at, after * sizeof(uint32_t));
+    b->keys[at] = key;
+    labels[at] = label;
+    references[at] = 1;
+    if (b->values != NULL) {
+        memmove(b->values + at + 1, b->values + at, after * sizeof(me_value));
+        b->values[at] = *kept;
     }
-    heap_free(h, b->cuts, b->cap * sizeof(cut));
-    c->block_count--;
-    memmove(b, b + 1, (c->block_count - block) * sizeof(cut_block));
-    if (c->block_count == 0) {
-        heap_free(h, c->blocks, c->block_cap * sizeof(cut_block));
-        c->blocks = NULL;
-        c->block_cap = 0;
-    }
+    b->count++;
 }
 
-static bool insert(cuts *c, heap *h, place p, const me_value *value, uint32_t label)
+/* A copy of the value that owns its bytes. */
+static bool copy_value(heap *h, const me_value *value, me_value *copy)
 {
-    me_value kept = *value;
-    if (is_text(value)) {
+    *copy = *value;
+    if (owns_bytes(value)) {
         char *bytes = heap_alloc(h, value->len > 0 ? value->len : 1);
         if (bytes == NULL) {
             return false;
         }
-        memcpy(bytes, value->as.s, value->len);
-        kept.as.s = bytes;
-    }
-    if (!make_room(c, h, &p)) {
-        if (is_text(value)) {
-            heap_free(h, (void *)(uintptr_t)kept.as.s, value->len > 0 ? value->len : 1);
+        if (value->len > 0) {
+            memcpy(bytes, value->as.s, value->len);
         }
-        return false;
+        copy->as.s = bytes;
     }
-    cut_block *b = &c->blocks[p.block];
-    memmove(&b->cuts[p.at + 1], &b->cuts[p.at], (b->count - p.at) * sizeof(cut));
-    b->cuts[p.at] = (cut){.value = kept, .label = label, .references = 1};
-    b->count++;
-    c->count++;
     return true;
+}
+
+static void drop_block_if_empty(cuts *c, heap *h, uint32_t i)
+{
+    cut_block *b = cuts_block(c, i);
+    if (b->count > 0) {
+        return;
+    }
+    free_block(b, h);
+    c->block_count--;
+    if (c->block_count == 0) {
+        c->blocks.one = NULL;
+        return;
+    }
+    cut_block **many = c->blocks.many;
+    memmove(many + i, many + i + 1, (c->block_count - i) * sizeof(cut_block *));
+    if (c->block_count == 1) {
+        c->blocks.one = many[0];
+        heap_free(h, many, c->block_cap * sizeof(cut_block *));
+        c->block_cap = 0;
+    }
 }
 
 cuts_status cuts_acquire(cuts *c, heap *h, const me_value *value)
 {
     place p = find(c, value);
     if (p.found) {
-        c->blocks[p.block].cuts[p.at].references++;
+        references_of(cuts_block(c, p.block))[p.at]++;
         return CUTS_OK;
     }
+    bool exact;
+    uint64_t key = key_of(value, &exact);
     uint32_t label = choose_label(c, p, value);
     if (label == 0) {
         return CUTS_FULL;
     }
-    return insert(c, h, p, value, label) ? CUTS_OK : CUTS_NOMEM;
+    me_value kept;
+    if (!copy_value(h, value, &kept)) {
+        return CUTS_NOMEM;
+    }
+    if (!make_room(c, h, &p) || (!exact && !keep_values(cuts_block(c, p.block), h))) {
+        free_value(&kept, h);
+        if (c->block_count > 0) {
+            drop_block_if_empty(c, h, p.block);
+        }
+        return CUTS_NOMEM;
+    }
+    insert(cuts_block(c, p.block), p.at, key, label, &kept);
+    c->count++;
+    return CUTS_OK;
 }
 
 uint32_t cuts_label(const cuts *c, const me_value *value)
 {
     place p = find(c, value);
-    return c->blocks[p.block].cuts[p.at].label;
-}
-
-static void free_cut(cut *k, heap *h)
-{
-    if (is_text(&k->value)) {
-        heap_free(h, (void *)(uintptr_t)k->value.as.s, k->value.len > 0 ? k->value.len : 1);
-    }
+    return labels_of(cuts_block(c, p.block))[p.at];
 }
 
 void cuts_release(cuts *c, heap *h, const me_value *value)
 {
     place p = find(c, value);
-    cut_block *b = &c->blocks[p.block];
-    if (--b->cuts[p.at].references > 0) {
+    cut_block *b = cuts_block(c, p.block);
+    uint32_t *labels = labels_of(b), *references = references_of(b);
+    if (--references[p.at] > 0) {
         return;
     }
-    free_cut(&b->cuts[p.at], h);
+    if (b->values != NULL) {
+        free_value(&b->values[p.at], h);
+    }
     b->count--;
     c->count--;
-    memmove(&b->cuts[p.at], &b->cuts[p.at + 1], (b->count - p.at) * sizeof(cut));
-    if (b->cap > 16 && b->count < b->cap / 4) {
-        uint32_t smaller = b->cap / 2;
-        cut *shrunk = heap_resize(h, b->cuts, b->cap * sizeof(cut), smaller * sizeof(cut));
-        if (shrunk != NULL) {
-            b->cuts = shrunk;
-            b->cap = smaller;
-        }
+    uint32_t after = b->count - p.at;
+    memmove(b->keys + p.at, b->keys + p.at + 1, after * sizeof(uint64_t));
+    memmove(labels + p.at, labels + p.at + 1, after * sizeof(uint32_t));
+    memmove(references + p.at, references + p.at + 1, after * sizeof(uint32_t));
+    if (b->values != NULL) {
+        memmove(b->values + p.at, b->values + p.at + 1, after * sizeof(me_value));
+    }
+    if (b->count > 0 && b->count < b->cap / 4) {
+        resize_block(c, h, p.block, b->cap / 2); /* no memory for less: keep what there is */
     }
     drop_block_if_empty(c, h, p.block);
 }
@@ -240,10 +460,10 @@ uint32_t cuts_locate(const cuts *c, const me_value *value)
 {
     place p = find(c, value);
     if (p.found) {
-        return c->blocks[p.block].cuts[p.at].label;
+        return labels_of(cuts_block(c, p.block))[p.at];
     }
-    const cut *left = before(c, p);
-    return same_region(left, value) ? left->label + 1 : region_start(value);
+    uint32_t left = label_before(c, p);
+    return left != 0 ? left + 1 : region_start(value);
 }
 
 double cuts_share(const cuts *c, uint32_t lo, uint32_t width)
@@ -251,9 +471,9 @@ double cuts_share(const cuts *c, uint32_t lo, uint32_t width)
     if (c->count == 0) {
         return 1.0;
     }
-    const cut_block *end = &c->blocks[c->block_count - 1];
-    double first = c->blocks[0].cuts[0].label;
-    double last = end->cuts[end->count - 1].label;
+    cut_block *end = cuts_block(c, c->block_count - 1);
+    double first = labels_of(cuts_block(c, 0))[0];
+    double last = labels_of(end)[end->count - 1];
     double a = lo > first ? lo : first;
     double b = (double)lo + width < last ? (double)lo + width : last;
     double share = last > first ? (b - a) / (last - first) : 0.5;
@@ -264,13 +484,11 @@ double cuts_share(const cuts *c, uint32_t lo, uint32_t width)
 void cuts_free(cuts *c, heap *h)
 {
     for (uint32_t i = 0; i < c->block_count; i++) {
-        cut_block *b = &c->blocks[i];
-        for (uint32_t j = 0; j < b->count; j++) {
-            free_cut(&b->cuts[j], h);
-        }
-        heap_free(h, b->cuts, b->cap * sizeof(cut));
+        free_block(cuts_block(c, i), h);
     }
-    heap_free(h, c->blocks, c->block_cap * sizeof(cut_block));
+    if (c->block_count > 1) {
+        heap_free(h, c->blocks.many, c->block_cap * sizeof(cut_block *));
+    }
     *c = (cuts){0};
 }
 
@@ -302,18 +520,15 @@ bool cuts_plan_relabel(const cuts *c, heap *h, cuts_map *map)
         cuts_map_free(map, h);
         return false;
     }
-    uint32_t numbers = 0, at = 0;
+    uint32_t at = 0;
     for (uint32_t i = 0; i < c->block_count; i++) {
-        for (uint32_t j = 0; j < c->blocks[i].count; j++) {
-            numbers += c->blocks[i].cuts[j].value.type != ME_STRING;
-        }
-    }
-    for (uint32_t i = 0; i < c->block_count; i++) {
-        for (uint32_t j = 0; j < c->blocks[i].count; j++, at++) {
-            map->from[at] = c->blocks[i].cuts[j].label;
-            map->to[at] = at < numbers ? spread(LABEL_NUMBERS, LABEL_NUMBERS_END, at, numbers)
-                                       : spread(LABEL_STRINGS, LABEL_STRINGS_END, at - numbers,
-                                                c->count - numbers);
+        cut_block *b = cuts_block(c, i);
+        for (uint32_t j = 0; j < b->count; j++, at++) {
+            uint32_t label = labels_of(b)[j];
+            bool text = label >= LABEL_STRINGS;
+            map->from[at] = label;
+            map->to[at] = spread(text ? LABEL_STRINGS : LABEL_NUMBERS,
+                                 text ? LABEL_STRINGS_END : LABEL_NUMBERS_END, at, c->count);
         }
     }
     return true;
@@ -323,8 +538,9 @@ void cuts_apply_relabel(cuts *c, const cuts_map *map)
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < c->block_count; i++) {
-        for (uint32_t j = 0; j < c->blocks[i].count; j++, at++) {
-            c->blocks[i].cuts[j].label = map->to[at];
+        cut_block *b = cuts_block(c, i);
+        for (uint32_t j = 0; j < b->count; j++, at++) {
+            labels_of(b)[j] = map->to[at];
         }
     }
     c->count_at_relabel = c->count;
@@ -348,32 +564,60 @@ uint32_t cuts_map_label(const cuts_map *map, uint32_t label)
 
 /* ---- invariants ------------------------------------------------------------------------------- */
 
-static bool validate_cut(const cut *previous, const cut *k, const char **why)
+static bool validate_block(cut_block *b, me_value *previous, uint32_t *label, const char **why)
 {
-    REQUIRE(k->references > 0);
-    REQUIRE(k->label >= region_start(&k->value) + CUTS_GAP);
-    REQUIRE(k->label + CUTS_GAP <= region_end(&k->value));
-    if (previous != NULL) {
-        REQUIRE(value_compare(&previous->value, &k->value) < 0);
-        REQUIRE(previous->label + CUTS_GAP <= k->label);
+    REQUIRE(b->count > 0 && b->count <= b->cap);
+    for (uint32_t i = 0; i < b->count; i++) {
+        me_value v = value_at(b, i);
+        bool exact;
+        REQUIRE(key_of(&v, &exact) == b->keys[i]);
+        REQUIRE(exact || b->values != NULL);
+        REQUIRE(references_of(b)[i] > 0);
+        REQUIRE(labels_of(b)[i] >= region_start(&v) + CUTS_GAP);
+        REQUIRE(labels_of(b)[i] + CUTS_GAP <= region_end(&v));
+        REQUIRE(previous->type == 0 || value_compare(previous, &v) < 0);
+        REQUIRE(previous->type == 0 || *label + CUTS_GAP <= labels_of(b)[i]);
+        *previous = v;
+        *label = labels_of(b)[i];
     }
     return true;
 }
 
 bool cuts_validate(const cuts *c, const char **why)
 {
-    const cut *previous = NULL;
-    uint32_t count = 0;
+    me_value previous = {.type = 0};
+    uint32_t count = 0, label = 0;
     for (uint32_t i = 0; i < c->block_count; i++) {
-        const cut_block *b = &c->blocks[i];
-        REQUIRE(b->count > 0 && b->count <= b->cap && b->count <= CUTS_BLOCK);
-        for (uint32_t j = 0; j < b->count; j++, count++) {
-            if (!validate_cut(previous, &b->cuts[j], why)) {
-                return false;
-            }
-            previous = &b->cuts[j];
+        if (!validate_block(cuts_block(c, i), &previous, &label, why)) {
+            return false;
         }
+        count += cuts_block(c, i)->count;
     }
     REQUIRE(count == c->count);
     return true;
+}
+
+uint64_t cuts_references(const cuts *c)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < c->block_count; i++) {
+        cut_block *b = cuts_block(c, i);
+        for (uint32_t j = 0; j < b->count; j++) {
+            sum += references_of(b)[j];
+        }
+    }
+    return sum;
+}
+
+bool cuts_has_end(const cuts *c, uint32_t label)
+{
+    for (uint32_t i = 0; i < c->block_count; i++) {
+        cut_block *b = cuts_block(c, i);
+        for (uint32_t j = 0; j < b->count; j++) {
+            if (label + 1 - labels_of(b)[j] <= 2) {
+                return true;
+            }
+        }
+    }
+    return false;
 }

@@ -15,7 +15,15 @@
  * maintenance with a full relabel, amortised because a relabel leaves room for as many inserts
  * per gap as the logarithm of the gap, and room at both ends for inserts in rising order.
  *
- * Layout: sorted blocks of at most CUTS_BLOCK cuts, so that an insert moves at most one block.
+ * A path has one such order for numbers and one for strings; values of other types have labels of
+ * their own (test.h).
+ *
+ * Layout: sorted blocks of at most CUTS_BLOCK cuts, so that an insert moves at most one block. The
+ * search runs over 8-byte keys that follow the order of values without always deciding it: of a
+ * number the double just below it, of a string its first 8 bytes. Numbers that are doubles (all but
+ * a few) are their key; only a block that holds something else keeps the values themselves.
+ *
+ *     block   count cap values? | key key key ... | label label ... | references ...
  *
  * Invariants (cuts_validate):
  *   C1  cuts are strictly increasing (value_compare), over all blocks; no block is empty
@@ -27,31 +35,36 @@
 #define MATCHENGINE_CUTS_H
 
 #include "heap.h"
+#include "prefetch.h"
 #include "value.h"
 
 #define CUTS_BLOCK 256u
 #define CUTS_GAP 4u
 
-typedef struct cut {
-    me_value value; /* canonical number or string; owns its bytes */
-    uint32_t label;
-    uint32_t references;
-} cut;
-
 typedef struct cut_block {
-    cut *cuts;
     uint32_t count, cap;
+    me_value *values; /* they own their bytes; NULL: every cut is the double in its key */
+    uint64_t keys[];  /* cap keys, then cap labels, then cap reference counts */
 } cut_block;
 
 typedef struct cuts {
-    cut_block *blocks;
+    union {
+        cut_block *one;   /* block_count <= 1 */
+        cut_block **many; /* in order */
+    } blocks;
     uint32_t block_count, block_cap;
     uint32_t count;
     uint32_t count_at_relabel; /* growth since then decides who joins the next relabel */
 } cuts;
 
+static inline cut_block *cuts_block(const cuts *c, uint32_t i)
+{
+    return c->block_count <= 1 ? c->blocks.one : c->blocks.many[i];
+}
+
 typedef enum cuts_status { CUTS_OK, CUTS_NOMEM, CUTS_FULL } cuts_status;
 
+/* All cuts of one `cuts` are numbers, or all are strings. */
 void cuts_free(cuts *c, heap *h);
 
 /* Adds a reference to the cut `value`, making it when it is new (its bytes are copied).
@@ -66,6 +79,28 @@ void cuts_release(cuts *c, heap *h, const me_value *value);
 
 /* The label of an event's value: a canonical number (not NaN) or a string. */
 uint32_t cuts_locate(const cuts *c, const me_value *value);
+
+/* Ask for what cuts_locate will read: the block's head, and later, when that is here, its keys and
+ * labels (of small blocks; of large ones the middle). */
+static inline void cuts_prefetch_head(const cuts *c)
+{
+    if (c->block_count == 1) {
+        PREFETCH(c->blocks.one);
+    }
+}
+
+static inline void cuts_prefetch(const cuts *c)
+{
+    if (c->block_count == 1) {
+        const cut_block *b = c->blocks.one;
+        const char *keys = (const char *)b->keys, *labels = (const char *)(b->keys + b->cap);
+        PREFETCH(keys + b->count / 2 * sizeof(uint64_t));
+        PREFETCH(keys + b->count / 4 * sizeof(uint64_t));
+        PREFETCH(keys + b->count * 3 / 4 * sizeof(uint64_t));
+        PREFETCH(labels);
+        PREFETCH(labels + b->count / 2 * sizeof(uint32_t));
+    }
+}
 
 /* The share of the path's cuts that lie within [lo, lo + width], 0..1: how selective a range
  * looks before any event was seen. */
@@ -86,5 +121,9 @@ void cuts_map_free(cuts_map *map, heap *h);
 uint32_t cuts_map_label(const cuts_map *map, uint32_t label);
 
 bool cuts_validate(const cuts *c, const char **why);
+
+/* For validating the owner: all references together; is `label` a cut's, or one beside it? */
+uint64_t cuts_references(const cuts *c);
+bool cuts_has_end(const cuts *c, uint32_t label);
 
 #endif

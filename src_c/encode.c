@@ -1,17 +1,17 @@
 /* encode.c - from an event's log to numbers: each value once, however many subscriptions ask.
  *
- * On the way every number that anchors something is noted as a probe, a cluster to look into, and
- * the cluster's header is prefetched, so that the cache misses of all probes overlap.
+ * A value costs a chain of dependent cache misses: slot and node of its key, the path's info, slot
+ * and record of the constant, the cuts, the header of the cluster. None of them is needed by any
+ * other value, so a chunk of values takes each step together, and every step prefetches the next:
+ *
+ *     resolve    key -> slot -> node -> path
+ *     hash       path info -> hash of the value, cuts
+ *     guess      slot -> record
+ *     encode     code, label, patterns -> probes (clusters to look into)
  */
 #include "scratch.h"
 
 #include <string.h>
-
-#if defined(__GNUC__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address) ((void)(address))
-#endif
 
 bool marks_begin(marks *m, heap *h, uint32_t count)
 {
@@ -36,7 +36,8 @@ void encode_reset(me_event *ev)
     ev->touched_count = 0;
     ev->probe_count = 0;
     ev->many = false;
-    ev->signature = 0;
+    ev->bits = (sieve_bits){0};
+    sieve_set(&ev->bits, SIEVE_NOTHING);
 }
 
 static bool make_room(const me_engine *e, me_event *ev)
@@ -115,11 +116,13 @@ static bool encode_label(const me_engine *e, me_event *ev, uint32_t path, const 
 {
     const path_info *info = &e->infos[path];
     *label = code;
-    if (info->cuts.count == 0 || code <= CODE_NAN) {
-        /* An empty prefix is a range without cuts: every string. */
-        *label = code >= CODE_STRINGS ? LABEL_STRINGS : code >= CODE_NUMBERS ? LABEL_NUMBERS : code;
-    } else {
-        *label = cuts_locate(&info->cuts, v);
+    if (code > CODE_NAN) {
+        const cuts *c = cuts_for(info, v);
+        if (c != NULL && c->count > 0) {
+            *label = cuts_locate(c, v);
+        } else { /* an empty prefix is a range without cuts: every string */
+            *label = code >= CODE_STRINGS ? LABEL_STRINGS : LABEL_NUMBERS;
+        }
     }
     return *label <= CODE_NAN || (add_probe(e, ev, info->wide, *label) &&
                                   (info->classes == 0 || probe_cells(e, ev, path, *label)));
@@ -127,7 +130,7 @@ static bool encode_label(const me_engine *e, me_event *ev, uint32_t path, const 
 
 static bool encode_patterns(const me_engine *e, me_event *ev, uint32_t path, const me_value *v)
 {
-    const string_index *index = e->infos[path].strings;
+    const string_index *index = e->infos[path].patterns;
     if (index == NULL || v->type != ME_STRING) {
         return true;
     }
@@ -158,7 +161,7 @@ static bool enter_value(const me_engine *e, me_event *ev, uint32_t i)
         *label = ev->labels[i];
         ev->newest[path] = i;
         ev->touched[ev->touched_count++] = path;
-        ev->signature |= UINT64_C(1) << (path & 63);
+        sieve_set(&ev->bits, sieve_bit(path));
         return add_probe(e, ev, e->infos[path].present, 0);
     }
     entry->next = ev->newest[path];
@@ -168,25 +171,101 @@ static bool enter_value(const me_engine *e, me_event *ev, uint32_t i)
     return true;
 }
 
-static bool encode_entry(const me_engine *e, me_event *ev, uint32_t i)
+/* ---- a chunk of entries, step by step ---------------------------------------------------------- */
+
+#define CHUNK 32u
+
+typedef struct chunk {
+    uint32_t count;
+    uint32_t entries[CHUNK]; /* entries that lie on a subscribed path */
+    uint64_t hashes[CHUNK];  /* of values that may be constants */
+    bool hashed[CHUNK];
+} chunk;
+
+static void resolve(const me_engine *e, me_event *ev, uint32_t from, uint32_t to, chunk *c)
 {
-    event_entry *entry = &ev->log.entries[i];
-    uint32_t path = entry->path;
-    entry->value = value_canonical(entry->value);
-    const me_value *v = &entry->value;
-    uint32_t code = code_of_type(v);
-    if (e->infos[path].constants > 0 && code != CODE_NAN && code != CODE_NULL) {
-        uint32_t number = constants_find(&e->constants, path, v);
+    const paths *p = &e->paths;
+    for (uint32_t i = from; i < to; i++) {
+        const path_query *q = &ev->log.entries[i].query;
+        if (q->key != NULL && !q->far) {
+            uint32_t guess = paths_guess(p, q);
+            if (guess != PATH_NONE) {
+                PREFETCH(&p->nodes[guess]);
+                PREFETCH(&e->infos[guess]);
+            }
+        }
+    }
+    c->count = 0;
+    for (uint32_t i = from; i < to; i++) {
+        event_entry *entry = &ev->log.entries[i];
+        if (entry->query.key != NULL) {
+            uint32_t path = paths_answer(p, &entry->query);
+            entry->path = path != PATH_NONE && p->nodes[path].uses > 0 ? path : PATH_NONE;
+        }
+        if (entry->path != PATH_NONE) {
+            PREFETCH(&ev->table[slot_code(entry->path)]);
+            c->entries[c->count++] = i;
+        }
+    }
+}
+
+static void hash_values(const me_engine *e, me_event *ev, chunk *c)
+{
+    for (uint32_t k = 0; k < c->count; k++) {
+        event_entry *entry = &ev->log.entries[c->entries[k]];
+        const path_info *info = &e->infos[entry->path];
+        entry->value = value_canonical(entry->value);
+        uint32_t code = code_of_type(&entry->value);
+        ev->codes[c->entries[k]] = code;
+        c->hashed[k] = info->constants > 0 && code != CODE_NAN && code != CODE_NULL;
+        if (c->hashed[k]) {
+            c->hashes[k] = constants_hash(&e->constants, entry->path, &entry->value);
+            PREFETCH(&e->constants.slots[(uint32_t)c->hashes[k] & e->constants.mask]);
+        }
+        const cuts *order = cuts_for(info, &entry->value);
+        if (order != NULL) {
+            cuts_prefetch_head(order);
+        }
+    }
+}
+
+static void guess_records(const me_engine *e, const me_event *ev, const chunk *c)
+{
+    for (uint32_t k = 0; k < c->count; k++) {
+        const event_entry *entry = &ev->log.entries[c->entries[k]];
+        const path_info *info = &e->infos[entry->path];
+        const cuts *order = cuts_for(info, &entry->value);
+        if (order != NULL) {
+            cuts_prefetch(order);
+        }
+        if (info->wide != CLUSTER_NONE) {
+            PREFETCH(&e->clusters.all[info->wide]);
+        }
+        if (c->hashed[k]) {
+            uint32_t number = constants_guess(&e->constants, c->hashes[k]);
+            if (number != CONSTANT_NONE) {
+                PREFETCH(&e->constants.records[number]);
+            }
+        }
+    }
+}
+
+static bool encode_entry(const me_engine *e, me_event *ev, const chunk *c, uint32_t k)
+{
+    uint32_t i = c->entries[k], code = ev->codes[i];
+    const event_entry *entry = &ev->log.entries[i];
+    if (c->hashed[k]) {
+        uint32_t number =
+            constants_find_hashed(&e->constants, entry->path, &entry->value, c->hashes[k]);
         if (number != CONSTANT_NONE) {
-            code = constants_code(&e->constants, number);
+            ev->codes[i] = code = constants_code(&e->constants, number);
             if (!add_probe(e, ev, e->constants.records[number].cluster, 0)) {
                 return false;
             }
         }
     }
-    ev->codes[i] = code;
-    return encode_label(e, ev, path, v, code, &ev->labels[i]) &&
-           encode_patterns(e, ev, path, v) && enter_value(e, ev, i);
+    return encode_label(e, ev, entry->path, &entry->value, code, &ev->labels[i]) &&
+           encode_patterns(e, ev, entry->path, &entry->value) && enter_value(e, ev, i);
 }
 
 bool encode_event(const me_engine *e, me_event *ev)
@@ -194,9 +273,16 @@ bool encode_event(const me_engine *e, me_event *ev)
     if (!make_room(e, ev)) {
         return false;
     }
-    for (uint32_t i = 0; i < ev->log.count; i++) {
-        if (ev->log.entries[i].path != PATH_NONE && !encode_entry(e, ev, i)) {
-            return false;
+    chunk c;
+    for (uint32_t from = 0; from < ev->log.count; from += CHUNK) {
+        uint32_t to = ev->log.count - from < CHUNK ? ev->log.count : from + CHUNK;
+        resolve(e, ev, from, to, &c);
+        hash_values(e, ev, &c);
+        guess_records(e, ev, &c);
+        for (uint32_t k = 0; k < c.count; k++) {
+            if (!encode_entry(e, ev, &c, k)) {
+                return false;
+            }
         }
     }
     return add_probe(e, ev, e->always, 0);

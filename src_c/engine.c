@@ -36,7 +36,7 @@ const char *me_simd(void)
 
 bool me_simd_force(const char *name)
 {
-    return sieve_force(name) != 0;
+    return sieve_force(name);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -96,16 +96,24 @@ void me_engine_free(me_engine *e)
         return;
     }
     for (uint32_t i = 0; i < e->infos_cap; i++) {
-        cuts_free(&e->infos[i].cuts, &e->heap);
-        heap_free(&e->heap, e->infos[i].sample, PATH_SAMPLE * sizeof(uint32_t));
-        if (e->infos[i].strings != NULL) {
-            string_index_free(e->infos[i].strings);
+        path_info *info = &e->infos[i];
+        cuts_free(&info->numbers, &e->heap);
+        if (info->strings != NULL) {
+            cuts_free(info->strings, &e->heap);
+            heap_free(&e->heap, info->strings, sizeof(cuts));
         }
+        if (info->patterns != NULL) {
+            string_index_free(info->patterns);
+        }
+    }
+    for (uint32_t i = 0; i < e->histories_cap; i++) {
+        heap_free(&e->heap, e->histories[i].sample, PATH_SAMPLE * sizeof(uint32_t));
     }
     for (uint32_t i = 0; i < e->handle_count; i++) {
         free_source(e, e->sources[i]);
     }
     heap_free(&e->heap, e->infos, e->infos_cap * sizeof(path_info));
+    heap_free(&e->heap, e->histories, e->histories_cap * sizeof(path_history));
     heap_free(&e->heap, e->patterns, e->pattern_cap * sizeof(pattern));
     heap_free(&e->heap, e->places, e->places_cap * sizeof(place));
     heap_free(&e->heap, e->sources, e->sources_cap * sizeof(uint8_t *));
@@ -181,8 +189,7 @@ static bool add_row(me_engine *e, const anchor *a, const row *r, place *where)
         return false;
     }
     row filed = *r;
-    filed.lo = a->lo;
-    filed.width = a->width;
+    filed.range = (sieve_range){a->lo, a->width};
     where->row = cluster_append(&e->clusters, where->cluster, &filed);
     return true;
 }
@@ -203,8 +210,8 @@ static bool add_rows(me_engine *e, const plan *p, row *r, place *where)
     }
     row_list *list = pool_block(&e->lists, number);
     list->count = p->anchor_count;
-    list->body = r->body;
-    r->owner |= ROW_MANY;
+    list->body = r->tail.body;
+    r->tail.owner |= ROW_MANY;
     for (uint32_t i = 0; i < p->anchor_count; i++) {
         if (!add_row(e, &p->anchors[i], r, &list->rows[i])) {
             while (i-- > 0) {
@@ -229,7 +236,7 @@ static bool file_plan(me_engine *e, uint32_t handle, const plan *p, filing *out)
     if (!make_body(e, p, &out->body)) {
         return false;
     }
-    row r = {.signature = p->signature, .owner = handle, .body = out->body};
+    row r = {.needs = p->needs, .tail = {handle, out->body}};
     bool filed = p->anchor_count > 1 ? add_rows(e, p, &r, &out->place)
                                      : add_row(e, p->anchor_count == 1 ? p->anchors : &nothing, &r,
                                                &out->place);
@@ -258,7 +265,7 @@ static void unfile(me_engine *e, place where)
         }
         pool_release(&e->lists, where.row);
     } else {
-        body = cluster_row(&e->clusters, where.cluster, where.row).body;
+        body = cluster_row(&e->clusters, where.cluster, where.row).tail.body;
         remove_row(e, where.cluster, where.row);
     }
     if (body != BODY_NONE) {
@@ -396,8 +403,8 @@ static void rename_owner(me_engine *e, place where, uint32_t from, uint32_t to)
         count = list->count;
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t *owner = &cluster_columns(&e->clusters.all[rows[i].cluster]).owner[rows[i].row];
-        *owner = *owner - from + to;
+        row_tail *tail = &cluster_columns(&e->clusters.all[rows[i].cluster]).tails[rows[i].row];
+        tail->owner = tail->owner - from + to;
     }
 }
 

@@ -31,18 +31,23 @@
 
 #define PATH_SAMPLE 16u /* labels kept per path with ranges, to estimate how often one holds */
 
-/* What subscriptions ask of one path. */
+/* What subscriptions ask of one path. Encoding a value reads this one cache line of the path. */
 typedef struct path_info {
-    cuts cuts;              /* range constants */
-    string_index *strings;  /* patterns, or NULL */
-    uint32_t *sample;       /* PATH_SAMPLE labels of sampled events, or NULL */
-    uint32_t sampled;       /* labels ever put into `sample` */
-    uint32_t constants;     /* live constants, so that a path without any skips the look-up */
+    cuts numbers;           /* range constants that are numbers, */
+    cuts *strings;          /* and that are strings; NULL when there are none */
+    string_index *patterns; /* or NULL */
+    uint32_t constants;     /* uses of constants; 0 skips the look-up */
     uint32_t present, wide; /* clusters */
-    uint32_t cells;         /* live cell clusters, */
-    uint32_t classes;       /* and the width classes they may be in (bit k) */
-    uint32_t seen;          /* sampled events that had the path */
+    uint32_t classes;       /* width classes that cells may be in (bit k) */
 } path_info;
+
+/* What is known of a path and seldom needed. */
+typedef struct path_history {
+    uint32_t *sample; /* PATH_SAMPLE labels of sampled events, or NULL */
+    uint32_t sampled; /* labels ever put into `sample` */
+    uint32_t seen;    /* sampled events that had the path */
+    uint32_t cells;   /* live cell clusters */
+} path_history;
 
 typedef struct pattern {
     uint32_t path;       /* next free number when free */
@@ -78,7 +83,8 @@ struct me_engine {
     uint64_t seed;
     paths paths;
     path_info *infos; /* per path */
-    uint32_t infos_cap;
+    path_history *histories;
+    uint32_t infos_cap, histories_cap;
     constants constants;
     clusters clusters;
     bodies bodies;
@@ -111,6 +117,12 @@ me_status acquire_filter(me_engine *e, const uint8_t *bytes, size_t length, filt
 
 /* Gives back the references of the leaves of a stored filter. Never fails. */
 void release_filter(me_engine *e, const uint8_t *bytes, size_t length);
+
+/* The cuts of a path that values like `v` (a number or a string) lie among, or NULL. */
+static inline const cuts *cuts_for(const path_info *info, const me_value *v)
+{
+    return v->type == ME_STRING ? info->strings : &info->numbers;
+}
 
 /* The constants of a leaf, as they were given. */
 void write_leaf_constants(filter_writer *out, const filter_node *leaf);
@@ -162,7 +174,7 @@ typedef struct plan {
     uint32_t anchor_count;
     const test *tests; /* for the body */
     uint32_t test_count;
-    uint64_t signature;
+    uint32_t needs; /* of every row (sieve.h) */
     bool never;  /* a contradiction */
     bool always; /* true whatever the event */
     double cost; /* expected share of events that reach it */

@@ -1,5 +1,7 @@
 #include "event.h"
 
+#include <string.h>
+
 #define FIRST_BLOCK ((size_t)4096)
 #define KEEP_BYTES ((size_t)1 << 20)
 
@@ -29,13 +31,20 @@ void event_log_free(event_log *log)
     *log = (event_log){0};
 }
 
-void event_log_reset(event_log *log)
+/* Frees the array `*data` of `*cap` elements when an unusually large event has made it grow. */
+static void give_back(heap *h, void *data, uint32_t *cap, size_t element)
 {
-    for (uint32_t i = 0; i < log->visit_count; i++) {
-        log->last_visit[log->visits[i].path] = 0;
+    if (*cap * element > KEEP_BYTES) {
+        void *array;
+        memcpy(&array, data, sizeof array); /* `data` is the address of a pointer of any type */
+        heap_free(h, array, *cap * element);
+        memset(data, 0, sizeof array);
+        *cap = 0;
     }
-    log->visit_count = 0;
-    log->count = 0;
+}
+
+static void reset_arena(event_log *log)
+{
     size_t kept = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < log->block_count; i++) {
@@ -50,6 +59,20 @@ void event_log_reset(event_log *log)
     log->block_count = count;
     log->block_current = 0;
     log->block_used = 0;
+}
+
+void event_log_reset(event_log *log)
+{
+    for (uint32_t i = 0; i < log->visit_count; i++) {
+        log->last_visit[log->visits[i].path] = 0;
+    }
+    log->visit_count = 0;
+    log->count = 0;
+    give_back(&log->heap, &log->entries, &log->cap, sizeof *log->entries);
+    give_back(&log->heap, &log->visits, &log->visit_cap, sizeof *log->visits);
+    give_back(&log->heap, &log->frames, &log->frame_cap, sizeof *log->frames);
+    give_back(&log->heap, &log->key, &log->key_cap, 1);
+    reset_arena(log);
 }
 
 void event_strike(event_log *log, uint32_t from, uint32_t to)

@@ -15,11 +15,13 @@
 #include "heap.h"
 #include "matchengine.h"
 #include "paths.h"
+#include "prefetch.h"
 
 typedef struct event_entry {
     me_value value;
-    uint32_t path; /* PATH_NONE when struck out */
-    uint32_t next; /* used by the encoder: the previous entry of the same path */
+    uint32_t path;    /* PATH_NONE when struck out */
+    uint32_t next;    /* used by the encoder: the previous entry of the same path */
+    path_query query; /* with query.key: the path is not known yet, and this leads to it */
 } event_entry;
 
 /* A key seen in an object that is still open, or in one inside it (json.c, duplicate keys). */
@@ -62,7 +64,7 @@ typedef struct event_log {
 void event_log_init(event_log *log);
 void event_log_free(event_log *log);
 
-/* Forgets the event, keeps the memory (but gives back arena blocks beyond 1 MiB). */
+/* Forgets the event, keeps the memory, up to 1 MiB for the arena and for every array. */
 void event_log_reset(event_log *log);
 
 /* Appends a contribution. False when there is no memory. */
@@ -72,9 +74,24 @@ static inline bool event_put(event_log *log, uint32_t path, me_value value)
         !heap_reserve(&log->heap, &log->entries, &log->cap, log->count + 1, sizeof(event_entry))) {
         return false;
     }
-    log->entries[log->count].value = value;
-    log->entries[log->count].path = path;
-    log->count++;
+    event_entry *entry = &log->entries[log->count++];
+    entry->value = value;
+    entry->path = path;
+    entry->query.key = NULL;
+    return true;
+}
+
+/* Appends a contribution whose path is a key away from `node`: the encoder takes the step, for many
+ * at once. The key must live as long as the event. */
+static inline bool event_put_key(event_log *log, const paths *p, uint32_t node, const char *key,
+                                 size_t length, me_value value)
+{
+    if (!event_put(log, PATH_NONE, value)) {
+        return false;
+    }
+    event_entry *entry = &log->entries[log->count - 1];
+    entry->query = paths_ask(p, node, key, length);
+    PREFETCH(paths_slot(p, &entry->query));
     return true;
 }
 

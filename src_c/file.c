@@ -42,7 +42,7 @@ static uint32_t cell_for(me_engine *e, const anchor *a, uint32_t k)
     if (number == CLUSTER_NONE) {
         number = clusters_new_cell(&e->clusters, a->key, k, a->lo >> k);
         if (number != CLUSTER_NONE) {
-            e->infos[a->key].cells++;
+            e->histories[a->key].cells++;
             e->infos[a->key].classes |= 1u << k;
         }
     }
@@ -64,7 +64,7 @@ static void drop_if_empty(me_engine *e, uint32_t number)
     uint32_t *lead = cluster_lead(e, c);
     if (lead != NULL) {
         *lead = CLUSTER_NONE;
-    } else if (--e->infos[c->key].cells == 0) {
+    } else if (--e->histories[c->key].cells == 0) {
         e->infos[c->key].classes = 0;
     }
     clusters_drop(&e->clusters, number);

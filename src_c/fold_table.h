@@ -16,6 +16,7 @@ typedef struct fold_range {
     uint32_t stride;
 } fold_range;
 
+/* clang-format off */
 static const fold_range fold_table[] = {
     {0x000B5, 0x000B5, 775, 1},
     {0x000C0, 0x000D6, 32, 1},
@@ -219,5 +220,6 @@ static const fold_range fold_table[] = {
     {0x16E40, 0x16E5F, 32, 1},
     {0x1E900, 0x1E921, 34, 1},
 };
+/* clang-format on */
 
 #endif

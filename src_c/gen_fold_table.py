@@ -30,11 +30,13 @@ typedef struct fold_range {{
     uint32_t stride;
 }} fold_range;
 
+/* clang-format off */
 static const fold_range fold_table[] = {{
 """
 
 TAIL = """\
 };
+/* clang-format on */
 
 #endif
 """
@@ -75,6 +77,7 @@ def ranges(table: dict[int, int]) -> list[tuple[int, int, int, int]]:
 
 
 def main() -> None:
+    """Write the header to standard output."""
     sys.stdout.write(HEAD.format(version=unicodedata.unidata_version))
     for first, last, delta, stride in ranges(mappings()):
         sys.stdout.write(f"    {{0x{first:05X}, 0x{last:05X}, {delta}, {stride}}},\n")

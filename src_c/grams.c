@@ -3,7 +3,7 @@
 #include "require.h"
 
 #define LOG_SLOTS_MIN 4u
-#define LOG_SLOTS_PER_WORD 3u
+#define LOG_SLOTS_PER_WORD 2u
 
 void grams_init(gram_table *t, uint32_t width, uint64_t seed)
 {

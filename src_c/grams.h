@@ -6,14 +6,14 @@
  * multiplication and a test, and no branch:
  *
  *     text     ... v o l c a n i c   e r u p t i o n ...
- *                  |-------------|                          8 bytes at each position
- *     hash     = 1011 0110 0101 ...                         of the gram, seeded
- *                ------- slot, where linear probing begins
- *                ----- word of the filter: its top bits     one word for 8 slots
- *                                    and two bits of it: the low ends of the hash
+ *                  |-------------|                       8 bytes at each position
+ *     hash     = 101101100101 ....                       their product with a secret odd factor
+ *                ------------      slot, where linear probing begins
+ *                ----------        word of the filter: one for 4 slots
+ *                             ...  two bits of that word
  *
- * Positions that pass are written down first and looked up afterwards; of the others, about 1 in
- * 100 passes.
+ * Positions that pass are written down first, sifted by a look at their slots, and looked up last.
+ * Of those that begin no gram, about 1 in 150 passes the filter.
  *
  * A slot's home and its filter word come from the same top bits, so the grams of a word live side
  * by side: when one goes, its word is made anew from its neighbours, and the filter never ages.

@@ -75,6 +75,22 @@ static inline hash_pair hash_words(const char *s, size_t len)
     return w;
 }
 
+/* The string back from its words. */
+static inline void hash_unwords(hash_pair w, char *out, size_t len)
+{
+    if (len >= 8) {
+        memcpy(out, &w.first, 8);
+        memcpy(out + len - 8, &w.last, 8);
+    } else if (len >= 4) {
+        memcpy(out, &w.first, 4);
+        memcpy(out + len - 4, &w.last, 4);
+    } else if (len > 0) {
+        out[0] = (char)w.first;
+        out[len / 2] = (char)(w.first >> 8);
+        out[len - 1] = (char)(w.first >> 16);
+    }
+}
+
 static inline uint64_t hash_short(hash_pair w, size_t len, uint64_t seed)
 {
     return hash_fold(w.first ^ seed ^ HASH_K1, w.last ^ (seed << 32 | seed >> 32) ^ len * HASH_K2);

@@ -155,7 +155,8 @@ void me_engine_stats(const me_engine *e, me_stats *out)
     };
     count_rows(e, out);
     for (uint32_t i = 0; i < e->infos_cap; i++) {
-        out->cuts += e->infos[i].cuts.count;
+        const path_info *info = &e->infos[i];
+        out->cuts += info->numbers.count + (info->strings != NULL ? info->strings->count : 0);
     }
     for (uint32_t i = 0; i < e->pattern_count; i++) {
         out->patterns += e->patterns[i].references > 0;

@@ -66,7 +66,8 @@ COLD static const char *fail(json_reader *r, const char *at, const char *message
     return NULL;
 }
 
-COLD static const char *fail_limit(json_reader *r, const char *at, const char *limit, uint64_t value)
+COLD static const char *fail_limit(json_reader *r, const char *at, const char *limit,
+                                   uint64_t value)
 {
     r->status = ME_EVENT_LIMIT;
     r->error->offset = (size_t)(at - r->text);
@@ -182,8 +183,9 @@ static inline const char *read_number(json_reader *r, const char *at)
         return at;
     }
     size_t length = (size_t)(at - start);
-    return put(r, at, whole ? number_parse(start, length)
-                            : value_of_double(number_to_double(start, length)));
+    return put(r, at,
+               whole ? number_parse(start, length)
+                     : value_of_double(number_to_double(start, length)));
 }
 
 /* Tells where a text that begins like a literal leaves it. */
@@ -341,12 +343,8 @@ static inline void close_visit(json_reader *r, uint32_t visit)
     }
 }
 
-COLD static const char *fail_end(json_reader *r)
+COLD static const char *fail_separator(json_reader *r, const char *at)
 {
-    const char *at = r->last;
-    while (at < r->end && is_space(*at)) {
-        at++;
-    }
     return fail(r, at, in_array(r) ? "expected ',' or ']'" : "expected ',' or '}'");
 }
 
@@ -372,7 +370,7 @@ static inline const char *after_value(json_reader *r, const char *at)
             return skip_space(at + 1);
         }
         if (c != closing_bracket(r)) {
-            return fail(r, at, in_array(r) ? "expected ',' or ']'" : "expected ',' or '}'");
+            return fail_separator(r, at);
         }
         close_visit(r, r->top.visit);
         r->top = r->log->frames[--r->depth];
@@ -380,8 +378,8 @@ static inline const char *after_value(json_reader *r, const char *at)
         if (r->depth == 0) {
             return check_end(r, at);
         }
-        if (at >= r->last) { /* the last bracket has closed, but not the outermost object */
-            return fail_end(r);
+        if (at == r->last) { /* the last bracket has closed, but not the outermost object */
+            return fail_separator(r, r->end);
         }
     }
 }

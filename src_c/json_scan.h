@@ -107,8 +107,7 @@ static inline uint64_t scan_bits(uint64_t flags)
 static inline uint64_t not_digits(const char *at)
 {
     uint64_t word = load64(at);
-    return scan_bits(~bytes_below(word, '9' + 1) & EVERY(0x80)) |
-           scan_bits(bytes_below(word, '0'));
+    return scan_bits(~bytes_below(word, '9' + 1) & EVERY(0x80)) | scan_bits(bytes_below(word, '0'));
 }
 
 #endif

@@ -106,8 +106,7 @@ static const char *check_escape(const char *at, const char *end, json_fault *fau
 }
 
 /* Runs from `at` to the closing quote, over escapes; NULL with `*fault` filled. */
-static const char *find_quote(scan_window *w, const char *at, json_span *span,
-                              json_fault *fault)
+static const char *find_quote(scan_window *w, const char *at, json_span *span, json_fault *fault)
 {
     for (;;) {
         uint64_t non_ascii = 0;

@@ -12,11 +12,16 @@
 #include "scratch.h"
 #include "sieve.h"
 
-#if defined(__GNUC__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address) ((void)(address))
-#endif
+#define WAITING_ROWS 32u /* more misses than a core keeps in flight */
+#define PROBES_AHEAD 32u
+
+/* A row that has what it needs. Verifying it costs two dependent cache misses, its tail and its
+ * body, so rows wait for each other and take them together. */
+typedef struct waiting {
+    const row_tail *tail;
+    const sieve_range *range; /* still to be tested on x; NULL: was tested, or there is none */
+    uint32_t x;
+} waiting;
 
 typedef struct matching {
     const me_engine *e;
@@ -24,6 +29,9 @@ typedef struct matching {
     me_mode mode;
     bool done;   /* ME_ANY has its match */
     bool failed; /* no memory */
+    uint32_t waiting_count;
+    waiting waiting[WAITING_ROWS];
+    row_tail tails[WAITING_ROWS];
 } matching;
 
 static void add_result(matching *m, uint32_t number)
@@ -67,19 +75,44 @@ static void found(matching *m, uint32_t owner)
     m->done = m->mode == ME_ANY;
 }
 
-static void verify_rows(matching *m, const columns *k, uint32_t base, const uint32_t *kept,
-                        uint32_t count)
+/* Second station: the tails are here; asks for the bodies and verifies. */
+static void flush(matching *m)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t body = k->body[base + kept[i]];
-        if (body != BODY_NONE) {
-            PREFETCH(body_tests(&m->e->bodies, body));
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < m->waiting_count; i++) {
+        const waiting *w = &m->waiting[i];
+        if (w->range == NULL || w->x - w->range->lo <= w->range->width) {
+            row_tail tail = *w->tail;
+            if (tail.body != BODY_NONE) {
+                PREFETCH(body_tests(&m->e->bodies, tail.body));
+            }
+            m->tails[left++] = tail;
         }
     }
-    for (uint32_t i = 0; i < count && !m->done && !m->failed; i++) {
-        uint32_t at = base + kept[i];
-        if (is_wanted(m, k->owner[at]) && verify_body(m->e, m->ev, k->body[at])) {
-            found(m, k->owner[at]);
+    m->ev->counters.survivors += left;
+    for (uint32_t i = 0; i < left && !m->done && !m->failed; i++) {
+        row_tail tail = m->tails[i];
+        if (is_wanted(m, tail.owner) && verify_body(m->e, m->ev, tail.body)) {
+            found(m, tail.owner);
+        }
+    }
+    m->waiting_count = 0;
+}
+
+/* First station: asks for the tails, and for the ranges that are not tested yet. */
+static void wait_rows(matching *m, const columns *k, bool test_ranges, uint32_t x, uint32_t base,
+                      const uint32_t *kept, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const row_tail *tail = &k->tails[base + kept[i]];
+        const sieve_range *range = test_ranges ? &k->ranges[base + kept[i]] : NULL;
+        PREFETCH(tail);
+        if (range != NULL) {
+            PREFETCH(range);
+        }
+        m->waiting[m->waiting_count++] = (waiting){tail, range, x};
+        if (m->waiting_count == WAITING_ROWS) {
+            flush(m);
         }
     }
 }
@@ -89,17 +122,31 @@ static void look_into(matching *m, const sieve_kernels *kernels, const probe *p)
     uint32_t kept[SIEVE_ROWS + 16];
     cluster *c = &m->e->clusters.all[p->cluster];
     columns k = cluster_columns(c);
-    uint64_t absent = ~m->ev->signature;
-    bool ranges = cluster_has_ranges(c);
+    const sieve_bits *bits = &m->ev->bits;
     for (uint32_t base = 0; base < c->count && !m->done && !m->failed; base += SIEVE_ROWS) {
         uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
-        uint32_t count = ranges ? kernels->ranges(k.signature + base, k.lo + base, k.width + base,
-                                                  rows, absent, p->x, kept)
-                                : kernels->signatures(k.signature + base, rows, absent, kept);
-        m->ev->counters.survivors += count;
-        verify_rows(m, &k, base, kept, count);
+        uint32_t count = kernels->needs(k.needs + base, rows, bits, kept);
+        bool test_ranges = cluster_has_ranges(c);
+        if (test_ranges && count > rows / 4) {
+            count = kernels->ranges(k.needs + base, k.ranges + base, rows, bits, p->x, kept);
+            test_ranges = false;
+        }
+        wait_rows(m, &k, test_ranges, p->x, base, kept, count);
     }
     m->ev->counters.candidates += c->count;
+}
+
+/* The first needs and tails of the next probes; the hardware follows the rest. */
+static void prefetch_columns(const me_engine *e, const me_event *ev, uint32_t from)
+{
+    for (uint32_t i = from; i < from + PROBES_AHEAD && i < ev->probe_count; i++) {
+        const cluster *c = &e->clusters.all[ev->probes[i].cluster];
+        if (c->cap > 1) {
+            columns k = cluster_columns(&e->clusters.all[ev->probes[i].cluster]);
+            PREFETCH(k.needs);
+            PREFETCH(k.needs + 16);
+        }
+    }
 }
 
 static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
@@ -119,17 +166,20 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
     if (!encode_event(e, ev) || !begin_marks(e, ev, mode)) {
         return ME_NOMEM;
     }
-    for (uint32_t i = 0; i < ev->probe_count; i++) {
-        const cluster *c = &e->clusters.all[ev->probes[i].cluster];
-        if (c->cap > 1) {
-            PREFETCH(c->rows.block);
-        }
-    }
-    matching m = {e, ev, mode, false, false};
+    matching m;
+    m.e = e;
+    m.ev = ev;
+    m.mode = mode;
+    m.done = m.failed = false;
+    m.waiting_count = 0;
     const sieve_kernels *kernels = sieve();
     for (uint32_t i = 0; i < ev->probe_count && !m.done && !m.failed; i++) {
+        if (i % PROBES_AHEAD == 0) {
+            prefetch_columns(e, ev, i);
+        }
         look_into(&m, kernels, &ev->probes[i]);
     }
+    flush(&m);
     ev->counters.events++;
     ev->counters.matches += ev->result_count;
     sample_event(ev);
@@ -198,6 +248,12 @@ bool me_event_wants(const me_engine *e, uint32_t path)
 bool me_event_put(me_event *ev, uint32_t path, const me_value *value)
 {
     return event_put(&ev->log, path, *value);
+}
+
+bool me_event_put_key(const me_engine *e, me_event *ev, uint32_t path, const char *key,
+                      size_t length, const me_value *value)
+{
+    return event_put_key(&ev->log, &e->paths, path, key, length, *value);
 }
 
 char *me_event_bytes(me_event *ev, size_t size)

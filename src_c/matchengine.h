@@ -185,6 +185,10 @@ void me_event_start(me_event *event);
 uint32_t me_event_step(const me_engine *engine, uint32_t path, const char *key, size_t length);
 bool me_event_wants(const me_engine *engine, uint32_t path);
 bool me_event_put(me_event *event, uint32_t path, const me_value *value); /* false: no memory */
+/* The same for the value of a key below `path`: cheaper than a step and a put. The key must live
+ * until the match is done. */
+bool me_event_put_key(const me_engine *engine, me_event *event, uint32_t path, const char *key,
+                      size_t length, const me_value *value);
 char *me_event_bytes(me_event *event, size_t size); /* lives until the next start */
 
 typedef enum me_mode {

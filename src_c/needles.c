@@ -154,64 +154,6 @@ needle *needles_find(needle_set set, const needle *like)
     return part(like, closest, &where) ? NULL : closest;
 }
 
-/* Do bytes [from, to) of the key agree with those of the text? */
-static inline bool agree(const needle *n, const char *text, size_t length, size_t from, size_t to,
-                         bool backward)
-{
-    const char *key = backward ? n->bytes + n->length - to : n->bytes + n->start + from;
-    const char *other = backward ? text + length - to : text + from;
-    size_t count = to - from;
-    if (count == 1) { /* nested needles differ by a byte, and cost enough without a call */
-        return *key == *other;
-    }
-    return memcmp(key, other, count) == 0;
-}
-
-/* The walk, for either direction. */
-static inline void walk(needle_set set, const char *text, size_t length, size_t known,
-                        bool backward, needle_hit *hit, void *context)
-{
-    if (set == 0) {
-        return;
-    }
-    while (needle_is_node(set)) {
-        const needle_node *node = &needle_of(set)->node;
-        size_t at = node->byte;
-        if (node->rank != 0) {
-            if (at >= length) {
-                return;
-            }
-            unsigned c = (unsigned char)text[backward ? length - 1 - at : at];
-            set = node->child[c >> (8 - node->rank) & 1u];
-            continue;
-        }
-        const needle *first = needle_of(node->child[0]); /* its key ends here */
-        if (at > length || !agree(first, text, length, known, at, backward)) {
-            return;
-        }
-        known = at;
-        hit(context, first);
-        set = node->child[1];
-    }
-    const needle *first = needle_of(set);
-    size_t end = key_length(first);
-    if (end <= length && agree(first, text, length, known, end, backward)) {
-        hit(context, first);
-    }
-}
-
-void needles_walk(needle_set set, const char *text, size_t length, size_t known, needle_hit *hit,
-                  void *context)
-{
-    walk(set, text, length, known, false, hit, context);
-}
-
-void needles_walk_backward(needle_set set, const char *text, size_t length, needle_hit *hit,
-                           void *context)
-{
-    walk(set, text, length, 0, true, hit, context);
-}
-
 bool needles_validate(needle_set set, const needle *n, const char **why)
 {
     const needle *first = n;

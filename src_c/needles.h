@@ -17,8 +17,10 @@
  * So adding and removing allocate nothing and cannot fail.
  *
  * The cost of one walk is the number of nodes passed: about log2 of the number of keys when they
- * differ early, at worst nine per byte of the text. Nested keys a, aa, aaa, ... make it long, and
- * k of them need k * k / 2 bytes.
+ * differ early, at worst nine per byte of the text. Keys nested in each other (a, aa, aaa, ...)
+ * make long ways, though k of them need k * k / 2 bytes, and a text that goes such ways from many
+ * positions repeats itself. So a walk that has become long takes *hops*: it remembers that from
+ * this node the next 64 bytes of text led to that node, with nothing left to find between them.
  *
  * Invariants, checked by needles_validate:
  *   I1  (byte, rank) grows strictly on every way down
@@ -65,11 +67,29 @@ void needles_remove(needle_set *set, needle *n);
 /* The first needle whose key equals the one of `like`, or NULL. */
 needle *needles_find(needle_set set, const needle *like);
 
-/* Calls `hit` with the first needle of each key that the text begins with (backward: of each key
- * that the text ends with), shortest first. `known` bytes are known to agree with every key. */
-typedef void needle_hit(void *context, const needle *first);
-void needles_walk(needle_set set, const char *text, size_t length, size_t known, needle_hit *hit,
-                  void *context);
+/* What the long walks of one search remember for each other. */
+#define NEEDLE_HOPS 4096u
+typedef struct needle_hop {
+    needle_set from, to; /* nodes, or `to` is a leaf, or 0: no key goes on like that */
+    const char *bytes;   /* the text that led there, 64 bytes from the byte of `from` */
+    size_t known;        /* at `to`, so many bytes are known to agree */
+    uint32_t epoch;      /* the search that made it; hops of others are void */
+} needle_hop;
+
+typedef struct needle_trail {
+    needle_hop *hops; /* NEEDLE_HOPS, zeroed when made; NULL: remember nothing */
+    uint32_t epoch;   /* of this search, never 0 */
+} needle_trail;
+
+/* Called with the first needle of each key that the text begins with (backward: ends with),
+ * shortest first. Returns whether every needle of the key is settled: done with for this text,
+ * wherever the key occurs again. Hops pass over settled keys without another call. */
+typedef bool needle_hit(void *context, const needle *first);
+
+/* The `known` first bytes of the text are known to agree with every key. Returns whether the walk
+ * was long, so that a trail would pay. */
+bool needles_walk(needle_set set, const char *text, size_t length, size_t known, needle_trail trail,
+                  needle_hit *hit, void *context);
 void needles_walk_backward(needle_set set, const char *text, size_t length, needle_hit *hit,
                            void *context);
 

@@ -116,8 +116,7 @@ static double big_round(const big *b, int32_t shift, bool more)
     for (int32_t i = length - 1; i >= drop; i--) {
         mantissa = mantissa << 1 | big_bit(b, i);
     }
-    if (big_bit(b, drop - 1) != 0 &&
-        (more || (mantissa & 1) != 0 || big_any_below(b, drop - 1))) {
+    if (big_bit(b, drop - 1) != 0 && (more || (mantissa & 1) != 0 || big_any_below(b, drop - 1))) {
         mantissa++; /* may carry into the exponent, up to infinity: that is the right answer */
     }
     uint64_t biased = normal ? (uint64_t)(exponent + 1021) << 52 : 0;
@@ -188,8 +187,8 @@ static literal read_literal(const char *text, size_t len)
 /* Loads the digits; returns the power of ten of the last one loaded. */
 static int64_t big_load(big *b, const literal *l)
 {
-    static const uint32_t power[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000,
-                                     100000000, 1000000000};
+    static const uint32_t power[] = {1,      10,      100,      1000,      10000,
+                                     100000, 1000000, 10000000, 100000000, 1000000000};
     uint32_t chunk = 0, chunk_digits = 0;
     int64_t loaded = 0;
     const char *at = l->first;
@@ -306,6 +305,10 @@ bool number_to_int(const char *text, size_t len, int64_t *out)
     bool negative = at == 1;
     const uint64_t bound = (uint64_t)INT64_MAX + negative;
     uint64_t magnitude = 0;
+    const size_t safe = len - at > 18 ? at + 18 : len; /* 18 digits always fit */
+    for (; at < safe; at++) {
+        magnitude = magnitude * 10 + (uint64_t)(text[at] - '0');
+    }
     for (; at < len; at++) {
         uint64_t digit = (uint64_t)(text[at] - '0');
         if (magnitude > (bound - digit) / 10) {

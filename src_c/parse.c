@@ -15,7 +15,7 @@ typedef struct operand {
 static bool open_level(parser *p)
 {
     return ++p->depth <= p->limits->filter_depth ||
-           fail_limit(p, "filter_depth", p->depth, p->limits->filter_depth);
+           parser_limit(p, "filter_depth", p->depth, p->limits->filter_depth);
 }
 
 static bool open_group(parser *p)
@@ -128,9 +128,9 @@ static bool parse_conditions(parser *p)
         } else if (p->now.kind == LEX_OR) {
             p->group.ors += join(p, close_and(p, o), OP_OR);
         } else if (p->outer_count > 0) {
-            return unexpected(p, "AND, OR or )");
+            return parser_unexpected(p, "AND, OR or )");
         } else if (p->now.kind != LEX_END) {
-            return unexpected(p, "AND, OR or the end");
+            return parser_unexpected(p, "AND, OR or the end");
         } else {
             join(p, close_or(p, o), OP_NOT); /* nothing above: written in any case */
             return true;
@@ -150,7 +150,8 @@ static void parse_text(parser *p)
     const me_parameter *unused = bindings_unused(&p->bindings);
     if (unused != NULL) {
         int length = unused->length < 100 ? (int)unused->length : 0;
-        fail(p, ME_TYPE, 0, "the filter does not use the parameter :%.*s", length, unused->name);
+        parser_fail(p, ME_TYPE, 0, "the filter does not use the parameter :%.*s", length,
+                    unused->name);
     } else if (p->out->failed) {
         p->status = ME_NOMEM;
     }
@@ -160,10 +161,10 @@ static void parse_text(parser *p)
 static bool accept_text(parser *p, const char *text, size_t length)
 {
     if (length > p->limits->filter_bytes || length >= UINT32_MAX) {
-        return fail_limit(p, "filter_bytes", length, p->limits->filter_bytes);
+        return parser_limit(p, "filter_bytes", length, p->limits->filter_bytes);
     }
     size_t valid = length == 0 ? 0 : utf8_valid_prefix(text, length);
-    return valid == length || fail(p, ME_SYNTAX, valid, "the text is not valid UTF-8");
+    return valid == length || parser_fail(p, ME_SYNTAX, valid, "the text is not valid UTF-8");
 }
 
 me_status parse_filter(const char *text, size_t length, const me_parameter *parameters,

@@ -9,7 +9,7 @@
 
 /* ---- errors ----------------------------------------------------------------------------------- */
 
-bool fail(parser *p, me_status status, size_t offset, const char *format, ...)
+bool parser_fail(parser *p, me_status status, size_t offset, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -20,7 +20,7 @@ bool fail(parser *p, me_status status, size_t offset, const char *format, ...)
     return false;
 }
 
-bool fail_limit(parser *p, const char *name, uint64_t value, uint64_t maximum)
+bool parser_limit(parser *p, const char *name, uint64_t value, uint64_t maximum)
 {
     p->error->offset = p->now.offset;
     p->status = filter_limit_error(p->error, name, value, maximum);
@@ -80,40 +80,41 @@ static bool is_plain_name(const token *t)
     return true;
 }
 
-bool unexpected(parser *p, const char *expected)
+bool parser_unexpected(parser *p, const char *expected)
 {
     const token *t = &p->now;
     switch (t->kind) {
     case LEX_BAD:
-        return fail(p, ME_SYNTAX, p->lex.bad_offset, "%s", p->lex.bad_message);
+        return parser_fail(p, ME_SYNTAX, p->lex.bad_offset, "%s", p->lex.bad_message);
     case LEX_PLUS:
     case LEX_MINUS:
     case LEX_TIMES:
     case LEX_DIVIDE:
-        return fail(p, ME_SYNTAX, t->offset, "arithmetic is not supported in this version");
+        return parser_fail(p, ME_SYNTAX, t->offset, "arithmetic is not supported in this version");
     default:
         break;
     }
     if (is_plain_name(t)) {
-        return fail(p, ME_SYNTAX, t->offset, "expected %s, got the name %.*s", expected,
-                    (int)t->length, t->start);
+        return parser_fail(p, ME_SYNTAX, t->offset, "expected %s, got the name %.*s", expected,
+                           (int)t->length, t->start);
     }
-    return fail(p, ME_SYNTAX, t->offset, "expected %s, got %s", expected, symbol_text(t->kind));
+    return parser_fail(p, ME_SYNTAX, t->offset, "expected %s, got %s", expected,
+                       symbol_text(t->kind));
 }
 
-bool unknown_function(parser *p)
+bool parser_unknown_function(parser *p)
 {
     if (is_plain_name(&p->now)) {
-        return fail(p, ME_SYNTAX, p->now.offset, "there is no function %.*s", (int)p->now.length,
-                    p->now.start);
+        return parser_fail(p, ME_SYNTAX, p->now.offset, "there is no function %.*s",
+                           (int)p->now.length, p->now.start);
     }
-    return fail(p, ME_SYNTAX, p->now.offset, "there is no function of this name");
+    return parser_fail(p, ME_SYNTAX, p->now.offset, "there is no function of this name");
 }
 
-bool expect(parser *p, token_kind kind, const char *expected)
+bool parser_expect(parser *p, token_kind kind, const char *expected)
 {
     if (p->now.kind != kind) {
-        return unexpected(p, expected);
+        return parser_unexpected(p, expected);
     }
     advance(p);
     return true;
@@ -158,10 +159,10 @@ static bool token_text(parser *p, const token *t, me_value *text)
     return true;
 }
 
-bool read_name(parser *p, me_value *name)
+bool parser_name(parser *p, me_value *name)
 {
     if (!at_name(p) || at_function(p)) {
-        return unexpected(p, "a name");
+        return parser_unexpected(p, "a name");
     }
     if (!token_text(p, &p->now, name)) {
         return false;
@@ -175,7 +176,7 @@ bool read_name(parser *p, me_value *name)
 static bool read_number(parser *p, me_value *v)
 {
     if (p->now.integer && p->now.length > p->limits->digits) {
-        return fail_limit(p, "digits", p->now.length, p->limits->digits);
+        return parser_limit(p, "digits", p->now.length, p->limits->digits);
     }
     *v = number_parse(p->now.start, p->now.length);
     advance(p);
@@ -189,9 +190,9 @@ static bool read_negative_number(parser *p, me_value *v)
     size_t minus = p->now.offset;
     advance(p);
     if (p->now.kind != LEX_NUMBER) {
-        return p->now.kind == LEX_BAD
-                   ? unexpected(p, "a number")
-                   : fail(p, ME_SYNTAX, minus, "arithmetic is not supported in this version");
+        return p->now.kind == LEX_BAD ? parser_unexpected(p, "a number")
+                                      : parser_fail(p, ME_SYNTAX, minus,
+                                                    "arithmetic is not supported in this version");
     }
     token number = p->now;
     if (!read_number(p, v)) {
@@ -218,23 +219,23 @@ static bool read_parameter(parser *p, me_value *v)
     const token *t = &p->now;
     const me_parameter *found = bindings_find(&p->bindings, t->start, t->length);
     if (found == NULL) {
-        return fail(p, ME_TYPE, t->offset, "no value was given for this parameter");
+        return parser_fail(p, ME_TYPE, t->offset, "no value was given for this parameter");
     }
     *v = found->value;
     if (v->type == 0) {
-        return fail(p, ME_TYPE, t->offset,
-                    "the value of this parameter is not a bool, a number, a string or null");
+        return parser_fail(p, ME_TYPE, t->offset,
+                           "the value of this parameter is not a bool, a number, a string or null");
     }
     if (v->type == ME_STRING && utf8_valid_prefix(v->as.s, v->len) != v->len) {
-        return fail(p, ME_TYPE, t->offset, "the value of this parameter is not valid UTF-8");
+        return parser_fail(p, ME_TYPE, t->offset, "the value of this parameter is not valid UTF-8");
     }
     if (v->type == ME_DOUBLE && v->as.d != v->as.d) {
-        return fail(p, ME_TYPE, t->offset, "the value of this parameter is NaN");
+        return parser_fail(p, ME_TYPE, t->offset, "the value of this parameter is NaN");
     }
     if (v->type == ME_BIG) {
         uint32_t digits = v->len - (v->as.s[0] == '-');
         if (digits > p->limits->digits) {
-            return fail_limit(p, "digits", digits, p->limits->digits);
+            return parser_limit(p, "digits", digits, p->limits->digits);
         }
     }
     advance(p);
@@ -244,15 +245,15 @@ static bool read_parameter(parser *p, me_value *v)
 static bool refuse_name(parser *p)
 {
     if (p->now.kind == LEX_QUOTED) {
-        return fail(p, ME_SYNTAX, p->now.offset,
-                    "comparing two attributes is not supported in this version "
-                    "(a string takes single quotes)");
+        return parser_fail(p, ME_SYNTAX, p->now.offset,
+                           "comparing two attributes is not supported in this version "
+                           "(a string takes single quotes)");
     }
-    return fail(p, ME_SYNTAX, p->now.offset,
-                "comparing two attributes is not supported in this version");
+    return parser_fail(p, ME_SYNTAX, p->now.offset,
+                       "comparing two attributes is not supported in this version");
 }
 
-bool read_constant(parser *p, const char *expected, me_value *v)
+bool parser_constant(parser *p, const char *expected, me_value *v)
 {
     switch (p->now.kind) {
     case LEX_NUMBER:
@@ -277,18 +278,18 @@ bool read_constant(parser *p, const char *expected, me_value *v)
     case LEX_QUOTED:
         return refuse_name(p);
     default:
-        return unexpected(p, expected);
+        return parser_unexpected(p, expected);
     }
     advance(p);
     return true;
 }
 
-bool read_constant_for(parser *p, filter_op op, me_value *v)
+bool parser_constant_for(parser *p, filter_op op, me_value *v)
 {
     size_t offset = p->now.offset;
-    if (!read_constant(p, "a constant", v)) {
+    if (!parser_constant(p, "a constant", v)) {
         return false;
     }
     const char *why = filter_constant_error(op, v);
-    return why == NULL || fail(p, ME_TYPE, offset, "%s", why);
+    return why == NULL || parser_fail(p, ME_TYPE, offset, "%s", why);
 }

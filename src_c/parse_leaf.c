@@ -7,7 +7,7 @@
 static bool write_leaf(parser *p, filter_op op, const me_value *path)
 {
     if (++p->predicates > p->limits->predicates) {
-        return fail_limit(p, "predicates", p->predicates, p->limits->predicates);
+        return parser_limit(p, "predicates", p->predicates, p->limits->predicates);
     }
     filter_write_op(p->out, op);
     filter_write_path(p->out, path->as.s, path->len);
@@ -24,7 +24,7 @@ static bool parse_comparison(parser *p, const me_value *path)
     filter_op op = comparison_op(p->now.kind);
     advance(p);
     me_value v;
-    if (!read_constant_for(p, op, &v) || !write_leaf(p, op, path)) {
+    if (!parser_constant_for(p, op, &v) || !write_leaf(p, op, path)) {
         return false;
     }
     filter_write_value(p->out, &v);
@@ -35,16 +35,16 @@ static bool parse_between(parser *p, const me_value *path)
 {
     me_value low, high;
     advance(p);
-    if (!read_constant_for(p, OP_BETWEEN, &low) || !expect(p, LEX_AND, "AND")) {
+    if (!parser_constant_for(p, OP_BETWEEN, &low) || !parser_expect(p, LEX_AND, "AND")) {
         return false;
     }
     size_t offset = p->now.offset;
-    if (!read_constant_for(p, OP_BETWEEN, &high)) {
+    if (!parser_constant_for(p, OP_BETWEEN, &high)) {
         return false;
     }
     const char *why = filter_between_error(&low, &high);
     if (why != NULL) {
-        return fail(p, ME_TYPE, offset, "%s", why);
+        return parser_fail(p, ME_TYPE, offset, "%s", why);
     }
     if (!write_leaf(p, OP_BETWEEN, path)) {
         return false;
@@ -57,17 +57,17 @@ static bool parse_between(parser *p, const me_value *path)
 static bool parse_in(parser *p, const me_value *path)
 {
     advance(p);
-    if (!expect(p, LEX_OPEN, "(") || !write_leaf(p, OP_IN, path)) {
+    if (!parser_expect(p, LEX_OPEN, "(") || !write_leaf(p, OP_IN, path)) {
         return false;
     }
     uint32_t start = p->out->length;
     uint32_t count = 0;
     for (;;) {
         if (count == p->limits->in_values) {
-            return fail_limit(p, "in_values", (uint64_t)count + 1, p->limits->in_values);
+            return parser_limit(p, "in_values", (uint64_t)count + 1, p->limits->in_values);
         }
         me_value v;
-        if (!read_constant_for(p, OP_IN, &v)) {
+        if (!parser_constant_for(p, OP_IN, &v)) {
             return false;
         }
         filter_write_value(p->out, &v);
@@ -78,7 +78,7 @@ static bool parse_in(parser *p, const me_value *path)
         advance(p);
     }
     filter_insert_count(p->out, start, count);
-    return expect(p, LEX_CLOSE, ", or )");
+    return parser_expect(p, LEX_CLOSE, ", or )");
 }
 
 static bool parse_like(parser *p, const me_value *path)
@@ -87,20 +87,21 @@ static bool parse_like(parser *p, const me_value *path)
     advance(p);
     me_value pattern, escape = value_of_string("", 0);
     size_t pattern_offset = p->now.offset;
-    if (!read_constant_for(p, op, &pattern)) {
+    if (!parser_constant_for(p, op, &pattern)) {
         return false;
     }
     if (p->now.kind == LEX_ESCAPE) {
         advance(p);
         size_t offset = p->now.offset;
-        if (!read_constant_for(p, op, &escape)) {
+        if (!parser_constant_for(p, op, &escape)) {
             return false;
         }
         if (!filter_escape_is_one(&escape)) {
-            return fail(p, ME_SYNTAX, offset, "ESCAPE takes exactly one character");
+            return parser_fail(p, ME_SYNTAX, offset, "ESCAPE takes exactly one character");
         }
         if (filter_pattern_is_open(&pattern, &escape)) {
-            return fail(p, ME_SYNTAX, pattern_offset, "the pattern ends in its escape character");
+            return parser_fail(p, ME_SYNTAX, pattern_offset,
+                               "the pattern ends in its escape character");
         }
     }
     if (!write_leaf(p, op, path)) {
@@ -118,7 +119,7 @@ static bool parse_is_null(parser *p, const me_value *path)
     if (negated) {
         advance(p);
     }
-    if (!expect(p, LEX_NULL, negated ? "NULL" : "NULL or NOT NULL") ||
+    if (!parser_expect(p, LEX_NULL, negated ? "NULL" : "NULL or NOT NULL") ||
         !write_leaf(p, OP_IS_NULL, path)) {
         return false;
     }
@@ -164,7 +165,8 @@ static bool parse_test(parser *p, const me_value *path)
         good = parse_like(p, path);
         break;
     default:
-        return negated ? unexpected(p, "BETWEEN, IN, LIKE or ILIKE") : parse_bare_name(p, path);
+        return negated ? parser_unexpected(p, "BETWEEN, IN, LIKE or ILIKE")
+                       : parse_bare_name(p, path);
     }
     if (negated) {
         filter_write_op(p->out, OP_NOT);
@@ -178,12 +180,12 @@ static bool parse_constant_first(parser *p)
     static const filter_op mirrored[] = {OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE};
     size_t offset = p->now.offset;
     me_value v, path;
-    if (!read_constant(p, "a name, a constant, NOT or (", &v)) {
+    if (!parser_constant(p, "a name, a constant, NOT or (", &v)) {
         return false;
     }
     if (!at_comparison(p)) {
         if (v.type != ME_BOOL) {
-            return unexpected(p, "a comparison");
+            return parser_unexpected(p, "a comparison");
         }
         filter_write_op(p->out, v.as.i ? OP_TRUE : OP_FALSE);
         return true;
@@ -198,16 +200,16 @@ static bool parse_constant_first(parser *p)
     case LEX_NULL:
     case LEX_MINUS:
     case LEX_PARAMETER:
-        return fail(p, ME_SYNTAX, p->now.offset, "one side of a comparison must be a name");
+        return parser_fail(p, ME_SYNTAX, p->now.offset, "one side of a comparison must be a name");
     default:
         break;
     }
-    if (!read_name(p, &path)) {
+    if (!parser_name(p, &path)) {
         return false;
     }
     const char *why = filter_constant_error(op, &v);
     if (why != NULL) {
-        return fail(p, ME_TYPE, offset, "%s", why);
+        return parser_fail(p, ME_TYPE, offset, "%s", why);
     }
     if (!write_leaf(p, op, &path)) {
         return false;
@@ -244,23 +246,23 @@ static bool parse_function(parser *p)
     } else if (is_word(&p->now, "contains")) {
         op = OP_CONTAINS;
     } else if (is_word(&p->now, "matches")) {
-        return fail(p, ME_SYNTAX, p->now.offset, "MATCHES is not supported in this version");
+        return parser_fail(p, ME_SYNTAX, p->now.offset, "MATCHES is not supported in this version");
     } else {
-        return unknown_function(p);
+        return parser_unknown_function(p);
     }
     advance(p);
     advance(p); /* the parenthesis is what made it a function */
     me_value path, v;
-    if (!read_name(p, &path) || !write_leaf(p, op, &path)) {
+    if (!parser_name(p, &path) || !write_leaf(p, op, &path)) {
         return false;
     }
     if (op != OP_EXISTS) {
-        if (!expect(p, LEX_COMMA, ",") || !read_constant_for(p, op, &v)) {
+        if (!parser_expect(p, LEX_COMMA, ",") || !parser_constant_for(p, op, &v)) {
             return false;
         }
         filter_write_value(p->out, &v);
     }
-    return expect(p, LEX_CLOSE, ")");
+    return parser_expect(p, LEX_CLOSE, ")");
 }
 
 bool parse_leaf(parser *p)
@@ -272,5 +274,5 @@ bool parse_leaf(parser *p)
         return parse_function(p);
     }
     me_value path;
-    return read_name(p, &path) && parse_test(p, &path);
+    return parser_name(p, &path) && parse_test(p, &path);
 }

@@ -56,24 +56,24 @@ static inline bool at_function(const parser *p)
 
 /* ---- parse_constant.c ------------------------------------------------------------------------- */
 
-/* Each sets the error and returns false. `unexpected` blames the current token. */
+/* Each sets the error and returns false. `parser_unexpected` blames the current token. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
 #endif
-bool fail(parser *p, me_status status, size_t offset, const char *format, ...);
-bool fail_limit(parser *p, const char *name, uint64_t value, uint64_t maximum);
-bool unexpected(parser *p, const char *expected);
-bool unknown_function(parser *p);
+bool parser_fail(parser *p, me_status status, size_t offset, const char *format, ...);
+bool parser_limit(parser *p, const char *name, uint64_t value, uint64_t maximum);
+bool parser_unexpected(parser *p, const char *expected);
+bool parser_unknown_function(parser *p);
 
 /* Steps over a token of this kind. */
-bool expect(parser *p, token_kind kind, const char *expected);
+bool parser_expect(parser *p, token_kind kind, const char *expected);
 
 /* The current token must be a name, and not that of a function. */
-bool read_name(parser *p, me_value *name);
+bool parser_name(parser *p, me_value *name);
 
 /* Any constant, or one that `op` may be given. */
-bool read_constant(parser *p, const char *expected, me_value *v);
-bool read_constant_for(parser *p, filter_op op, me_value *v);
+bool parser_constant(parser *p, const char *expected, me_value *v);
+bool parser_constant_for(parser *p, filter_op op, me_value *v);
 
 /* ---- parse_leaf.c ----------------------------------------------------------------------------- */
 

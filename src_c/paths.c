@@ -11,6 +11,7 @@ bool paths_init(paths *p, heap *h, uint64_t seed)
     p->edges = heap_zalloc(h, FEWEST_SLOTS * sizeof *p->edges);
     if (p->edges == NULL || !heap_reserve(h, &p->nodes, &p->cap, 1, sizeof *p->nodes)) {
         heap_free(h, p->edges, FEWEST_SLOTS * sizeof *p->edges);
+        p->edges = NULL;
         return false;
     }
     p->nodes[PATH_ROOT] = (path_node){.parent = PATH_NONE};
@@ -18,18 +19,28 @@ bool paths_init(paths *p, heap *h, uint64_t seed)
     return true;
 }
 
-/* A segment's block; the empty segment has one too, because NULL marks a free number. */
-static size_t segment_room(size_t length)
+static bool is_free(const path_node *n)
 {
-    return length > 0 ? length : 1;
+    return n->length == PATH_FREE;
+}
+
+/* The bytes of a node's segment; short ones are written to `room` first. */
+static const char *segment_of(const path_node *n, char room[HASH_SHORT])
+{
+    if (n->length > HASH_SHORT) {
+        return n->segment.bytes;
+    }
+    hash_unwords(n->segment.words, room, n->length);
+    return room;
 }
 
 static void free_segment(paths *p, uint32_t node)
 {
-    char *segment;
-    memcpy(&segment, &p->nodes[node].segment, sizeof segment); /* ours, so not really const */
-    heap_free(p->heap, segment, segment_room(p->nodes[node].length));
-    p->nodes[node].segment = NULL;
+    path_node *n = &p->nodes[node];
+    if (n->length > HASH_SHORT) {
+        heap_free(p->heap, n->segment.bytes, n->length);
+    }
+    n->length = PATH_FREE;
 }
 
 static size_t edge_bytes(const paths *p)
@@ -40,7 +51,7 @@ static size_t edge_bytes(const paths *p)
 void paths_free(paths *p)
 {
     for (uint32_t i = 1; i < p->count; i++) {
-        if (p->nodes[i].segment != NULL) {
+        if (!is_free(&p->nodes[i])) {
             free_segment(p, i);
         }
     }
@@ -56,6 +67,12 @@ void paths_free(paths *p)
 static uint32_t edge_tag(const paths *p, uint32_t node, const char *segment, size_t length)
 {
     return (uint32_t)hash_bytes(segment, length, paths_edge_seed(p, node));
+}
+
+static uint32_t node_tag(const paths *p, const path_node *n)
+{
+    char room[HASH_SHORT];
+    return edge_tag(p, n->parent, segment_of(n, room), n->length);
 }
 
 static void edge_put(uint64_t *edges, uint32_t mask, uint64_t edge)
@@ -100,7 +117,7 @@ static void edge_remove(paths *p, uint32_t child)
 {
     const path_node *n = &p->nodes[child];
     uint32_t mask = p->edge_mask;
-    uint32_t gap = edge_tag(p, n->parent, n->segment, n->length) & mask;
+    uint32_t gap = node_tag(p, n) & mask;
     while ((uint32_t)p->edges[gap] != child + 1) {
         gap = (gap + 1) & mask;
     }
@@ -124,8 +141,9 @@ uint32_t paths_child(const paths *p, uint32_t node, const char *segment, size_t 
         }
         uint32_t child = (uint32_t)p->edges[slot] - 1;
         const path_node *n = &p->nodes[child];
+        char room[HASH_SHORT];
         if (n->parent == node && n->length == length &&
-            (length == 0 || memcmp(n->segment, segment, length) == 0)) {
+            (length == 0 || memcmp(segment_of(n, room), segment, length) == 0)) {
             return child;
         }
     }
@@ -158,22 +176,25 @@ uint32_t paths_step_far(const paths *p, uint32_t node, const char *key, size_t l
 static uint32_t add_child(paths *p, uint32_t parent, const char *segment, size_t length)
 {
     bool fresh = p->free_head == PATH_NONE;
-    if (length >= UINT32_MAX || (fresh && p->count == PATH_NONE - 1) || !edges_reserve(p) ||
+    if (length >= PATH_FREE || (fresh && p->count == PATH_NONE - 1) || !edges_reserve(p) ||
         (fresh && !heap_reserve(p->heap, &p->nodes, &p->cap, p->count + 1, sizeof *p->nodes))) {
         return PATH_NONE;
     }
-    char *copy = heap_alloc(p->heap, segment_room(length));
-    if (copy == NULL) {
-        return PATH_NONE;
-    }
-    if (length > 0) {
-        memcpy(copy, segment, length);
+    path_node added = {.length = (uint32_t)length, .parent = parent};
+    if (length > HASH_SHORT) {
+        added.segment.bytes = heap_alloc(p->heap, length);
+        if (added.segment.bytes == NULL) {
+            return PATH_NONE;
+        }
+        memcpy(added.segment.bytes, segment, length);
+    } else {
+        added.segment.words = hash_words(segment, length);
     }
     uint32_t child = fresh ? p->count++ : p->free_head;
     if (!fresh) {
         p->free_head = p->nodes[child].parent;
     }
-    p->nodes[child] = (path_node){.segment = copy, .length = (uint32_t)length, .parent = parent};
+    p->nodes[child] = added;
     uint64_t tag = edge_tag(p, parent, segment, length);
     edge_put(p->edges, p->edge_mask, tag << 32 | ((uint64_t)child + 1));
     p->nodes[parent].children++;
@@ -246,7 +267,8 @@ size_t paths_name(const paths *p, uint32_t node, char *out, size_t room)
     size_t at = length; /* from the last segment to the first */
     for (uint32_t n = node; n != PATH_ROOT; n = p->nodes[n].parent) {
         at -= p->nodes[n].length;
-        memcpy(out + at, p->nodes[n].segment, p->nodes[n].length);
+        char short_segment[HASH_SHORT];
+        memcpy(out + at, segment_of(&p->nodes[n], short_segment), p->nodes[n].length);
         if (p->nodes[n].parent != PATH_ROOT) {
             out[--at] = '.';
         }
@@ -264,9 +286,9 @@ static bool edges_validate(const paths *p, const char **why)
             continue;
         }
         uint32_t child = (uint32_t)p->edges[i] - 1, tag = (uint32_t)(p->edges[i] >> 32);
-        REQUIRE(child > PATH_ROOT && child < p->count && p->nodes[child].segment != NULL);
+        REQUIRE(child > PATH_ROOT && child < p->count && !is_free(&p->nodes[child]));
         const path_node *n = &p->nodes[child];
-        REQUIRE(tag == edge_tag(p, n->parent, n->segment, n->length));
+        REQUIRE(tag == node_tag(p, n));
         for (size_t slot = tag & p->edge_mask; slot != i; slot = (slot + 1) & p->edge_mask) {
             REQUIRE(p->edges[slot] != 0);
         }
@@ -284,22 +306,23 @@ bool paths_validate(const paths *p, const char **why)
     REQUIRE((p->edge_mask & (p->edge_mask + 1)) == 0);
     for (uint32_t i = 0; i < p->count; i++) {
         const path_node *n = &p->nodes[i];
-        if (i == PATH_ROOT || n->segment != NULL) {
+        if (i == PATH_ROOT || !is_free(n)) {
             children += n->children;
         }
-        if (i == PATH_ROOT || n->segment == NULL) {
+        if (i == PATH_ROOT || is_free(n)) {
             continue;
         }
         live++;
         REQUIRE(n->uses > 0 || n->children > 0);
         REQUIRE(n->parent < p->count);
-        REQUIRE(n->parent == PATH_ROOT || p->nodes[n->parent].segment != NULL);
-        REQUIRE(paths_child(p, n->parent, n->segment, n->length) == i);
+        REQUIRE(n->parent == PATH_ROOT || !is_free(&p->nodes[n->parent]));
+        char room[HASH_SHORT];
+        REQUIRE(paths_child(p, n->parent, segment_of(n, room), n->length) == i);
     }
     REQUIRE(live == p->live);
     REQUIRE(children == live - 1);
     for (uint32_t i = p->free_head; i != PATH_NONE; i = p->nodes[i].parent) {
-        REQUIRE(i < p->count && p->nodes[i].segment == NULL && unused < p->count);
+        REQUIRE(i < p->count && is_free(&p->nodes[i]) && unused < p->count);
         unused++;
     }
     REQUIRE(unused + live == p->count);

@@ -24,13 +24,20 @@
 #define PATH_ROOT 0u
 #define PATH_NONE UINT32_MAX
 
+/* Half a cache line. A segment of at most HASH_SHORT bytes is kept as the two words that compare
+ * it (hash.h), so that a step reads a slot and a node and nothing else. */
 typedef struct path_node {
-    const char *segment; /* owned; NULL for the root and for a free number */
-    uint32_t length;     /* of segment */
-    uint32_t parent;     /* next free number in the free list when unused */
-    uint32_t children;   /* edges that leave it */
-    uint32_t uses;       /* references by predicates, counted by paths_intern / paths_release */
+    union {
+        hash_pair words;
+        char *bytes; /* longer segments: owned */
+    } segment;
+    uint32_t length;   /* of the segment; PATH_FREE for a free number */
+    uint32_t parent;   /* next free number in the free list when free */
+    uint32_t children; /* edges that leave it */
+    uint32_t uses;     /* references by predicates, counted by paths_intern / paths_release */
 } path_node;
+
+#define PATH_FREE UINT32_MAX
 
 typedef struct paths {
     heap *heap;
@@ -59,34 +66,75 @@ static inline uint64_t paths_edge_seed(const paths *p, uint32_t node)
     return p->seed + node * HASH_K2;
 }
 
-/* The node reached from `node` by a key, whose dots separate segments; PATH_NONE when it leaves
- * the trie. Cost: one probe for a key without dots. */
-static inline uint32_t paths_step(const paths *p, uint32_t node, const char *key, size_t length)
+/* A key on its way through the trie, in three steps that can each be done for many keys before the
+ * next, so that their cache misses overlap. */
+typedef struct path_query {
+    const char *key;
+    uint32_t length;
+    uint32_t node; /* where the step starts */
+    uint32_t tag;  /* of a short key without dots */
+    bool far;      /* long or dotted: resolved at the end by paths_step_far */
+} path_query;
+
+static inline path_query paths_ask(const paths *p, uint32_t node, const char *key, size_t length)
 {
-    if (length > HASH_SHORT) {
-        return paths_step_far(p, node, key, length);
+    path_query q = {key, (uint32_t)length, node, 0, true};
+    if (length <= HASH_SHORT) {
+        hash_pair w = hash_words(key, length);
+        q.far = hash_has_byte(w.first, '.') || hash_has_byte(w.last, '.');
+        q.tag = (uint32_t)hash_short(w, length, paths_edge_seed(p, node));
     }
-    hash_pair w = hash_words(key, length);
-    if (hash_has_byte(w.first, '.') || hash_has_byte(w.last, '.')) {
-        return paths_step_far(p, node, key, length);
+    return q;
+}
+
+/* The slot to prefetch after paths_ask. */
+static inline const void *paths_slot(const paths *p, const path_query *q)
+{
+    return &p->edges[q->tag & p->edge_mask];
+}
+
+/* The node to prefetch after the slot: the one the query most likely ends at, or PATH_NONE. */
+static inline uint32_t paths_guess(const paths *p, const path_query *q)
+{
+    for (uint32_t slot = q->tag & p->edge_mask;; slot = (slot + 1) & p->edge_mask) {
+        uint64_t edge = p->edges[slot];
+        if (edge == 0 || edge >> 32 == q->tag) {
+            return (uint32_t)edge - 1;
+        }
     }
-    uint32_t tag = (uint32_t)hash_short(w, length, paths_edge_seed(p, node));
-    for (uint32_t slot = tag & p->edge_mask;; slot = (slot + 1) & p->edge_mask) {
+}
+
+static inline bool paths_is_child(const path_node *n, uint32_t parent, hash_pair w, size_t length)
+{
+    return n->length == length && n->parent == parent && n->segment.words.first == w.first &&
+           n->segment.words.last == w.last;
+}
+
+/* The node a query leads to, PATH_NONE when it leaves the trie. */
+static inline uint32_t paths_answer(const paths *p, const path_query *q)
+{
+    if (q->far) {
+        return paths_step_far(p, q->node, q->key, q->length);
+    }
+    hash_pair w = hash_words(q->key, q->length);
+    for (uint32_t slot = q->tag & p->edge_mask;; slot = (slot + 1) & p->edge_mask) {
         uint64_t edge = p->edges[slot];
         if (edge == 0) {
             return PATH_NONE;
         }
-        if (edge >> 32 == tag) {
-            uint32_t child = (uint32_t)edge - 1;
-            const path_node *n = &p->nodes[child];
-            if (n->length == length && n->parent == node) {
-                hash_pair other = hash_words(n->segment, length);
-                if (other.first == w.first && other.last == w.last) {
-                    return child;
-                }
-            }
+        if (edge >> 32 == q->tag &&
+            paths_is_child(&p->nodes[(uint32_t)edge - 1], q->node, w, q->length)) {
+            return (uint32_t)edge - 1;
         }
     }
+}
+
+/* The node reached from `node` by a key, whose dots separate segments; PATH_NONE when it leaves
+ * the trie. Cost: one probe for a key without dots. */
+static inline uint32_t paths_step(const paths *p, uint32_t node, const char *key, size_t length)
+{
+    path_query q = paths_ask(p, node, key, length);
+    return paths_answer(p, &q);
 }
 
 /* The number of the path `name`, made when it is new; adds one use. PATH_NONE: no memory, and

@@ -17,23 +17,27 @@
 
 typedef struct relabelling {
     uint32_t path;
-    cuts_map map;
+    cuts_map numbers, strings;
 } relabelling;
 
 typedef struct relabel_pass {
     relabelling *items;
     uint32_t count, cap;
-    const cuts_map **by_path; /* per path; NULL: not in this pass */
+    uint32_t *by_path; /* per path: its item + 1; 0: not in this pass */
     uint32_t path_count;
 } relabel_pass;
 
+static bool has_grown(const cuts *c)
+{
+    return c != NULL && c->count >= JOIN_CUTS &&
+           c->count - c->count_at_relabel > c->count_at_relabel / 2 &&
+           c->count > c->count_at_relabel;
+}
+
 static bool joins(const me_engine *e, uint32_t path, uint32_t wanted)
 {
-    const cuts *c = &e->infos[path].cuts;
-    if (path == wanted) {
-        return true;
-    }
-    return c->count >= JOIN_CUTS && c->count - c->count_at_relabel > c->count_at_relabel / 2;
+    const path_info *info = &e->infos[path];
+    return path == wanted || has_grown(&info->numbers) || has_grown(info->strings);
 }
 
 /* Rows of a path's ranges that are in cells. */
@@ -50,7 +54,7 @@ static uint32_t rows_in_cells(const me_engine *e, uint32_t path)
 /* Room in the wide cluster for every row that will leave a cell. */
 static bool make_room(me_engine *e, uint32_t path)
 {
-    if (e->infos[path].cells == 0) {
+    if (e->histories[path].cells == 0) {
         return true;
     }
     uint32_t wide = e->infos[path].wide;
@@ -86,7 +90,7 @@ static void move_row(me_engine *e, uint32_t from, uint32_t at, uint32_t to)
 {
     row r = cluster_row(&e->clusters, from, at);
     uint32_t moved_to = cluster_append(&e->clusters, to, &r);
-    row_moved(e, r.owner, from, at, to, moved_to);
+    row_moved(e, r.tail.owner, from, at, to, moved_to);
     remove_row(e, from, at);
 }
 
@@ -113,7 +117,7 @@ static void leave_cells(me_engine *e, const relabel_pass *pass)
     for (uint32_t i = 0; i < e->clusters.count; i++) {
         const cluster *c = &e->clusters.all[i];
         if (c->kind != CLUSTER_CELL || c->key >= pass->path_count ||
-            pass->by_path[c->key] == NULL) {
+            pass->by_path[c->key] == 0) {
             continue;
         }
         uint32_t wide = e->infos[c->key].wide;
@@ -125,11 +129,12 @@ static void leave_cells(me_engine *e, const relabel_pass *pass)
 
 /* ---- rewriting ------------------------------------------------------------------------------------ */
 
-static void map_interval(const cuts_map *map, uint32_t *lo, uint32_t *width)
+static void map_interval(const relabelling *r, uint32_t *lo, uint32_t *width)
 {
     if (*lo == LABEL_NEVER) {
         return;
     }
+    const cuts_map *map = *lo >= LABEL_STRINGS ? &r->strings : &r->numbers;
     uint32_t end = cuts_map_label(map, *lo + *width);
     *lo = cuts_map_label(map, *lo);
     *width = end - *lo;
@@ -140,8 +145,8 @@ static void map_test(const relabel_pass *pass, test *t)
     test_kind kind = test_kind_of(t);
     if ((kind == T_INTERVAL || kind == F_INTERVAL) && (test_slot(t) & 1) != 0) {
         uint32_t path = test_path(t);
-        if (path < pass->path_count && pass->by_path[path] != NULL) {
-            map_interval(pass->by_path[path], &t->lo, &t->width);
+        if (path < pass->path_count && pass->by_path[path] != 0) {
+            map_interval(&pass->items[pass->by_path[path] - 1], &t->lo, &t->width);
         }
     }
 }
@@ -155,7 +160,7 @@ static void map_rows_of_wide(me_engine *e, const relabelling *r)
     cluster *c = &e->clusters.all[wide];
     columns k = cluster_columns(c);
     for (uint32_t i = 0; i < c->count; i++) {
-        map_interval(&r->map, &k.lo[i], &k.width[i]);
+        map_interval(r, &k.ranges[i].lo, &k.ranges[i].width);
     }
 }
 
@@ -192,7 +197,7 @@ static void enter_cells(me_engine *e, uint32_t path)
     }
     for (uint32_t at = e->clusters.all[wide].count; at-- > 0;) {
         row r = cluster_row(&e->clusters, wide, at);
-        anchor a = {CLUSTER_WIDE, path, r.lo, r.width};
+        anchor a = {CLUSTER_WIDE, path, r.range.lo, r.range.width};
         uint32_t to = cluster_for(e, &a);
         if (to == CLUSTER_NONE || to == wide) {
             continue;
@@ -206,10 +211,11 @@ static void enter_cells(me_engine *e, uint32_t path)
 static void free_pass(me_engine *e, relabel_pass *pass)
 {
     for (uint32_t i = 0; i < pass->count; i++) {
-        cuts_map_free(&pass->items[i].map, &e->heap);
+        cuts_map_free(&pass->items[i].numbers, &e->heap);
+        cuts_map_free(&pass->items[i].strings, &e->heap);
     }
     heap_free(&e->heap, pass->items, pass->cap * sizeof(relabelling));
-    heap_free(&e->heap, (void *)pass->by_path, pass->path_count * sizeof(*pass->by_path));
+    heap_free(&e->heap, pass->by_path, pass->path_count * sizeof(*pass->by_path));
 }
 
 /* Everything that can fail. */
@@ -230,16 +236,15 @@ static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
         }
         relabelling *r = &pass->items[pass->count];
         *r = (relabelling){.path = path};
-        if (!cuts_plan_relabel(&e->infos[path].cuts, &e->heap, &r->map)) {
-            return false;
-        }
         pass->count++;
-        if (!make_room(e, path)) {
+        pass->by_path[path] = pass->count;
+        const path_info *info = &e->infos[path];
+        if (!cuts_plan_relabel(&info->numbers, &e->heap, &r->numbers) ||
+            (info->strings != NULL &&
+             !cuts_plan_relabel(info->strings, &e->heap, &r->strings)) ||
+            !make_room(e, path)) {
             return false;
         }
-    }
-    for (uint32_t i = 0; i < pass->count; i++) {
-        pass->by_path[pass->items[i].path] = &pass->items[i].map;
     }
     return true;
 }
@@ -255,9 +260,13 @@ bool relabel_path(me_engine *e, uint32_t path)
     leave_cells(e, &pass);
     map_everything(e, &pass);
     for (uint32_t i = 0; i < pass.count; i++) {
-        path_info *info = &e->infos[pass.items[i].path];
-        cuts_apply_relabel(&info->cuts, &pass.items[i].map);
-        info->sampled = 0; /* samples hold old labels; they are gathered again */
+        relabelling *r = &pass.items[i];
+        path_info *info = &e->infos[r->path];
+        cuts_apply_relabel(&info->numbers, &r->numbers);
+        if (info->strings != NULL) {
+            cuts_apply_relabel(info->strings, &r->strings);
+        }
+        e->histories[r->path].sampled = 0; /* samples hold old labels; they are gathered again */
     }
     for (uint32_t i = 0; i < pass.count; i++) {
         enter_cells(e, pass.items[i].path);

@@ -40,24 +40,26 @@ static void age(me_engine *e)
     for (uint32_t i = 0; i < e->constants.count; i++) {
         e->constants.records[i].seen /= 2;
     }
-    for (uint32_t i = 0; i < e->infos_cap; i++) {
-        e->infos[i].seen /= 2;
+    for (uint32_t i = 0; i < e->histories_cap; i++) {
+        e->histories[i].seen /= 2;
     }
     e->sampled_events /= 2;
 }
 
-static void learn_label(me_engine *e, path_info *info, uint32_t label)
+static void learn_label(me_engine *e, uint32_t path, uint32_t label)
 {
-    if (info->cuts.count == 0 || label < LABEL_NUMBERS) {
+    path_history *history = &e->histories[path];
+    if ((e->infos[path].numbers.count == 0 && e->infos[path].strings == NULL) ||
+        label < LABEL_NUMBERS) {
         return;
     }
-    if (info->sample == NULL) {
-        info->sample = heap_zalloc(&e->heap, PATH_SAMPLE * sizeof(uint32_t));
-        if (info->sample == NULL) {
+    if (history->sample == NULL) {
+        history->sample = heap_zalloc(&e->heap, PATH_SAMPLE * sizeof(uint32_t));
+        if (history->sample == NULL) {
             return; /* estimates stay cold */
         }
     }
-    info->sample[info->sampled++ % PATH_SAMPLE] = label;
+    history->sample[history->sampled++ % PATH_SAMPLE] = label;
 }
 
 /* The engine may have changed since the notes were taken: a number may be free by now or stand for
@@ -69,9 +71,8 @@ void me_engine_learn(me_engine *e, me_event *ev)
         if (s->path >= e->paths.count || e->paths.nodes[s->path].uses == 0) {
             continue;
         }
-        path_info *info = &e->infos[s->path];
-        info->seen += s->first;
-        learn_label(e, info, s->label);
+        e->histories[s->path].seen += s->first;
+        learn_label(e, s->path, s->label);
         if (s->constant < e->constants.count &&
             e->constants.records[s->constant].value.type != 0) {
             e->constants.records[s->constant].seen++;

@@ -40,7 +40,7 @@ struct me_event {
     uint32_t *touched; /* paths of this event */
     uint32_t touched_count, touched_cap;
     bool many; /* some path has several values */
-    uint64_t signature;
+    sieve_bits bits; /* of the paths that are there */
     probe *probes;
     uint32_t probe_count, probe_cap;
     string_hits hits;

@@ -1,6 +1,5 @@
 #include "sieve.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,41 +13,56 @@
 
 /* ---- portable --------------------------------------------------------------------------------- */
 
-/* Branch-free: always writes, advances only when the row is kept. */
-static uint32_t signatures_portable(const uint64_t *signature, uint32_t count, uint64_t absent,
-                                    uint32_t *kept)
+static inline uint32_t has_bit(const sieve_bits *bits, uint32_t bit)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        kept[n] = i;
-        n += (signature[i] & absent) == 0;
-    }
-    return n;
+    return (uint32_t)(bits->words[bit >> 6] >> (bit & 63)) & 1;
 }
 
-static uint32_t ranges_from(const uint64_t *signature, const uint32_t *lo, const uint32_t *width,
-                            uint32_t from, uint32_t count, uint64_t absent, uint32_t x,
-                            uint32_t *kept, uint32_t n)
+static inline uint32_t has_needs(uint32_t needs, const sieve_bits *bits)
+{
+    return has_bit(bits, needs & 255) & has_bit(bits, needs >> 8 & 255) &
+           has_bit(bits, needs >> 16 & 255) & has_bit(bits, needs >> 24);
+}
+
+/* Branch-free: always writes, advances only when the row is kept. */
+static uint32_t needs_from(const uint32_t *needs, uint32_t from, uint32_t count,
+                           const sieve_bits *bits, uint32_t *kept, uint32_t n)
 {
     for (uint32_t i = from; i < count; i++) {
         kept[n] = i;
-        n += (unsigned)((signature[i] & absent) == 0) & (unsigned)(x - lo[i] <= width[i]);
+        n += has_needs(needs[i], bits);
     }
     return n;
 }
 
-static uint32_t ranges_portable(const uint64_t *signature, const uint32_t *lo,
-                                const uint32_t *width, uint32_t count, uint64_t absent, uint32_t x,
-                                uint32_t *kept)
+static uint32_t ranges_from(const uint32_t *needs, const sieve_range *ranges, uint32_t from,
+                            uint32_t count, const sieve_bits *bits, uint32_t x, uint32_t *kept,
+                            uint32_t n)
 {
-    return ranges_from(signature, lo, width, 0, count, absent, x, kept, 0);
+    for (uint32_t i = from; i < count; i++) {
+        kept[n] = i;
+        n += has_needs(needs[i], bits) & (uint32_t)(x - ranges[i].lo <= ranges[i].width);
+    }
+    return n;
 }
 
-/* ---- AVX-512: 8 signatures, 16 ranges a step --------------------------------------------------- */
+static uint32_t needs_portable(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
+                               uint32_t *kept)
+{
+    return needs_from(needs, 0, count, bits, kept, 0);
+}
+
+static uint32_t ranges_portable(const uint32_t *needs, const sieve_range *ranges, uint32_t count,
+                                const sieve_bits *bits, uint32_t x, uint32_t *kept)
+{
+    return ranges_from(needs, ranges, 0, count, bits, x, kept, 0);
+}
+
+/* ---- AVX-512: 16 rows a step ------------------------------------------------------------------- */
 
 #ifdef SIEVE_X86
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,popcnt,bmi,bmi2")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,popcnt,bmi")))
 #define AVX2 __attribute__((target("avx2,popcnt,bmi")))
 
 /* Compress in a register, then store: compressing straight to memory is microcoded on Zen 4. */
@@ -61,24 +75,41 @@ AVX512 static inline uint32_t keep16(uint32_t *kept, uint32_t n, uint32_t first,
     return n + (uint32_t)__builtin_popcount(mask);
 }
 
-AVX512 static uint32_t signatures_avx512(const uint64_t *signature, uint32_t count,
-                                         uint64_t absent, uint32_t *kept)
+/* The bits as 256 bytes, all ones where set: a table that byte permutations look 64 needs up in. */
+typedef struct table512 {
+    __m512i quarter[4];
+} table512;
+
+AVX512 static inline table512 table_of(const sieve_bits *bits)
 {
-    const __m512i absent8 = _mm512_set1_epi64((long long)absent);
-    uint32_t n = 0, i = 0;
-    for (; i + 16 <= count; i += 16) {
-        __mmask8 a = _mm512_testn_epi64_mask(_mm512_loadu_si512(signature + i), absent8);
-        __mmask8 b = _mm512_testn_epi64_mask(_mm512_loadu_si512(signature + i + 8), absent8);
-        uint32_t mask = (uint32_t)a | (uint32_t)b << 8;
-        if (mask != 0) {
-            n = keep16(kept, n, i, (__mmask16)mask);
-        }
+    table512 t;
+    for (int i = 0; i < 4; i++) {
+        t.quarter[i] = _mm512_movm_epi8(bits->words[i]);
     }
-    for (; i < count; i += 8) {
-        uint32_t left = count - i < 8 ? count - i : 8;
-        __mmask8 valid = (__mmask8)((1u << left) - 1);
-        __m512i s = _mm512_maskz_loadu_epi64(valid, signature + i);
-        __mmask8 mask = _mm512_mask_testn_epi64_mask(valid, s, absent8);
+    return t;
+}
+
+AVX512 static inline __mmask16 needs16(const table512 *t, __m512i needs, __mmask16 valid)
+{
+    __m512i low = _mm512_permutex2var_epi8(t->quarter[0], needs, t->quarter[1]);
+    __m512i high = _mm512_permutex2var_epi8(t->quarter[2], needs, t->quarter[3]);
+    __m512i found = _mm512_mask_blend_epi8(_mm512_movepi8_mask(needs), low, high);
+    return _mm512_mask_cmpeq_epi32_mask(valid, found, _mm512_set1_epi32(-1));
+}
+
+AVX512 static inline __mmask16 valid16(uint32_t left)
+{
+    return left >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << left) - 1);
+}
+
+AVX512 static uint32_t needs_avx512(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
+                                    uint32_t *kept)
+{
+    const table512 table = table_of(bits);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i += 16) {
+        __mmask16 valid = valid16(count - i);
+        __mmask16 mask = needs16(&table, _mm512_maskz_loadu_epi32(valid, needs + i), valid);
         if (mask != 0) {
             n = keep16(kept, n, i, mask);
         }
@@ -86,26 +117,29 @@ AVX512 static uint32_t signatures_avx512(const uint64_t *signature, uint32_t cou
     return n;
 }
 
-AVX512 static uint32_t ranges_avx512(const uint64_t *signature, const uint32_t *lo,
-                                     const uint32_t *width, uint32_t count, uint64_t absent,
-                                     uint32_t x, uint32_t *kept)
+/* Bit i: x lies in range i, for 8 ranges. A lane holds lo below and width above. */
+AVX512 static inline __mmask8 inside8(const sieve_range *ranges, __mmask8 valid, __m512i x)
 {
-    const __m512i absent8 = _mm512_set1_epi64((long long)absent);
-    const __m512i x16 = _mm512_set1_epi32((int)x);
+    __m512i r = _mm512_maskz_loadu_epi64(valid, ranges);
+    __m512i d = _mm512_sub_epi32(x, r); /* the lower half of each lane */
+    d = _mm512_and_si512(d, _mm512_set1_epi64(UINT32_MAX));
+    return _mm512_mask_cmple_epu64_mask(valid, d, _mm512_srli_epi64(r, 32));
+}
+
+AVX512 static uint32_t ranges_avx512(const uint32_t *needs, const sieve_range *ranges,
+                                     uint32_t count, const sieve_bits *bits, uint32_t x,
+                                     uint32_t *kept)
+{
+    const table512 table = table_of(bits);
+    const __m512i x8 = _mm512_set1_epi64(x);
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i += 16) {
-        uint32_t left = count - i < 16 ? count - i : 16;
-        __mmask16 valid = (__mmask16)((1u << left) - 1);
-        __mmask8 low = (__mmask8)valid, high = (__mmask8)(valid >> 8);
-        __m512i s0 = _mm512_maskz_loadu_epi64(low, signature + i);
-        __m512i s1 = _mm512_maskz_loadu_epi64(high, signature + i + 8);
-        __mmask8 a = _mm512_mask_testn_epi64_mask(low, s0, absent8);
-        __mmask8 b = _mm512_mask_testn_epi64_mask(high, s1, absent8);
-        __mmask16 mask = (__mmask16)((uint32_t)a | (uint32_t)b << 8);
+        __mmask16 valid = valid16(count - i);
+        __mmask16 mask = needs16(&table, _mm512_maskz_loadu_epi32(valid, needs + i), valid);
         if (mask != 0) {
-            __m512i d = _mm512_sub_epi32(x16, _mm512_maskz_loadu_epi32(valid, lo + i));
-            mask = _mm512_mask_cmple_epu32_mask(mask, d, _mm512_maskz_loadu_epi32(valid, width + i));
-            n = keep16(kept, n, i, mask);
+            uint32_t low = inside8(ranges + i, (__mmask8)mask, x8);
+            uint32_t high = inside8(ranges + i + 8, (__mmask8)(mask >> 8), x8);
+            n = keep16(kept, n, i, (__mmask16)(low | high << 8));
         }
     }
     return n;
@@ -122,52 +156,69 @@ AVX2 static inline uint32_t keep_bits(uint32_t *kept, uint32_t n, uint32_t first
     return n;
 }
 
-/* Bit i: signature[i] & absent == 0, for 8 rows. */
-AVX2 static inline uint32_t sign8(const uint64_t *signature, __m256i absent4)
+/* The 32 bytes of the bits: the first 16 in both halves of `low`, the rest in both of `high`. */
+typedef struct table256 {
+    __m256i low, high;
+} table256;
+
+AVX2 static inline table256 bytes_of(const sieve_bits *bits)
 {
-    const __m256i zero = _mm256_setzero_si256();
-    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)signature);
-    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(signature + 4));
-    a = _mm256_cmpeq_epi64(_mm256_and_si256(a, absent4), zero);
-    b = _mm256_cmpeq_epi64(_mm256_and_si256(b, absent4), zero);
-    return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(a)) |
-           (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(b)) << 4;
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)bits->words);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(bits->words + 2));
+    table256 t = {_mm256_broadcastsi128_si256(low), _mm256_broadcastsi128_si256(high)};
+    return t;
 }
 
-AVX2 static uint32_t signatures_avx2(const uint64_t *signature, uint32_t count, uint64_t absent,
-                                     uint32_t *kept)
+/* A mask of the 8 rows that have their needs. Bit b is bit b % 8 of byte b / 8: shuffles fetch the
+ * byte (from the upper half where b >= 128, which is the sign of the need), and the bit in it. */
+AVX2 static inline uint32_t needs8(const uint32_t *needs, const table256 *t)
 {
-    const __m256i absent4 = _mm256_set1_epi64x((long long)absent);
+    const __m256i powers = _mm256_set1_epi64x((long long)0x8040201008040201u);
+    __m256i need = _mm256_loadu_si256((const __m256i *)(const void *)needs);
+    __m256i which = _mm256_and_si256(_mm256_srli_epi16(need, 3), _mm256_set1_epi8(15));
+    __m256i byte = _mm256_blendv_epi8(_mm256_shuffle_epi8(t->low, which),
+                                      _mm256_shuffle_epi8(t->high, which), need);
+    __m256i bit = _mm256_shuffle_epi8(powers, _mm256_and_si256(need, _mm256_set1_epi8(7)));
+    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(byte, bit), bit);
+    __m256i all = _mm256_cmpeq_epi32(set, _mm256_set1_epi32(-1));
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(all));
+}
+
+AVX2 static uint32_t needs_avx2(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
+                                uint32_t *kept)
+{
+    const table256 table = bytes_of(bits);
     uint32_t n = 0, i = 0;
     for (; i + 8 <= count; i += 8) {
-        n = keep_bits(kept, n, i, sign8(signature + i, absent4));
+        n = keep_bits(kept, n, i, needs8(needs + i, &table));
     }
-    for (; i < count; i++) {
-        kept[n] = i;
-        n += (signature[i] & absent) == 0;
-    }
-    return n;
+    return needs_from(needs, i, count, bits, kept, n);
 }
 
-AVX2 static uint32_t ranges_avx2(const uint64_t *signature, const uint32_t *lo,
-                                 const uint32_t *width, uint32_t count, uint64_t absent,
-                                 uint32_t x, uint32_t *kept)
+/* Bit i: x lies in range i, for 4 ranges. Halves of a lane: lo below, width above. */
+AVX2 static inline uint32_t inside4(const sieve_range *ranges, __m256i x)
 {
-    const __m256i absent4 = _mm256_set1_epi64x((long long)absent);
+    __m256i r = _mm256_loadu_si256((const __m256i *)(const void *)ranges);
+    __m256i d = _mm256_sub_epi32(x, r);
+    __m256i w = _mm256_srli_epi64(r, 32);
+    __m256i le = _mm256_cmpeq_epi32(_mm256_min_epu32(d, w), d); /* lower halves count */
+    return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(le, 32)));
+}
+
+AVX2 static uint32_t ranges_avx2(const uint32_t *needs, const sieve_range *ranges, uint32_t count,
+                                 const sieve_bits *bits, uint32_t x, uint32_t *kept)
+{
+    const table256 table = bytes_of(bits);
     const __m256i x8 = _mm256_set1_epi32((int)x);
     uint32_t n = 0, i = 0;
     for (; i + 8 <= count; i += 8) {
-        uint32_t mask = sign8(signature + i, absent4);
+        uint32_t mask = needs8(needs + i, &table);
         if (mask != 0) {
-            __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)(width + i));
-            __m256i l = _mm256_loadu_si256((const __m256i *)(const void *)(lo + i));
-            __m256i d = _mm256_sub_epi32(x8, l);
-            __m256i le = _mm256_cmpeq_epi32(_mm256_min_epu32(d, w), d);
-            mask &= (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(le));
+            mask &= inside4(ranges + i, x8) | inside4(ranges + i + 4, x8) << 4;
             n = keep_bits(kept, n, i, mask);
         }
     }
-    return ranges_from(signature, lo, width, i, count, absent, x, kept, n);
+    return ranges_from(needs, ranges, i, count, bits, x, kept, n);
 }
 
 #endif
@@ -176,12 +227,23 @@ AVX2 static uint32_t ranges_avx2(const uint64_t *signature, const uint32_t *lo,
 
 #ifdef SIEVE_NEON
 
-/* All ones in the 32-bit lanes of the 4 rows whose signature fits. */
-static inline uint32x4_t sign4(const uint64_t *signature, uint64x2_t absent2)
+static inline uint8x16x2_t bytes_of(const sieve_bits *bits)
 {
-    uint64x2_t a = vceqzq_u64(vandq_u64(vld1q_u64(signature), absent2));
-    uint64x2_t b = vceqzq_u64(vandq_u64(vld1q_u64(signature + 2), absent2));
-    return vcombine_u32(vmovn_u64(a), vmovn_u64(b));
+    uint8x16x2_t t = {{vreinterpretq_u8_u64(vld1q_u64(bits->words)),
+                       vreinterpretq_u8_u64(vld1q_u64(bits->words + 2))}};
+    return t;
+}
+
+/* All ones in the lanes of the 4 rows that have their needs: one look-up fetches the byte of a bit,
+ * another the bit in it. */
+static inline uint32x4_t needs4(const uint32_t *needs, uint8x16x2_t bytes)
+{
+    const uint8x16_t powers = vreinterpretq_u8_u64(vdupq_n_u64(UINT64_C(0x8040201008040201)));
+    uint8x16_t need = vreinterpretq_u8_u32(vld1q_u32(needs));
+    uint8x16_t byte = vqtbl2q_u8(bytes, vshrq_n_u8(need, 3));
+    uint8x16_t bit = vqtbl1q_u8(powers, vandq_u8(need, vdupq_n_u8(7)));
+    uint32x4_t set = vreinterpretq_u32_u8(vtstq_u8(byte, bit));
+    return vceqq_u32(set, vdupq_n_u32(UINT32_MAX));
 }
 
 static inline uint32_t keep4(uint32_t *kept, uint32_t n, uint32_t first, uint32x4_t mask)
@@ -195,32 +257,29 @@ static inline uint32_t keep4(uint32_t *kept, uint32_t n, uint32_t first, uint32x
     return n;
 }
 
-static uint32_t signatures_neon(const uint64_t *signature, uint32_t count, uint64_t absent,
-                                uint32_t *kept)
+static uint32_t needs_neon(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
+                           uint32_t *kept)
 {
-    const uint64x2_t absent2 = vdupq_n_u64(absent);
+    const uint8x16x2_t bytes = bytes_of(bits);
     uint32_t n = 0, i = 0;
     for (; i + 4 <= count; i += 4) {
-        n = keep4(kept, n, i, sign4(signature + i, absent2));
+        n = keep4(kept, n, i, needs4(needs + i, bytes));
     }
-    for (; i < count; i++) {
-        kept[n] = i;
-        n += (signature[i] & absent) == 0;
-    }
-    return n;
+    return needs_from(needs, i, count, bits, kept, n);
 }
 
-static uint32_t ranges_neon(const uint64_t *signature, const uint32_t *lo, const uint32_t *width,
-                            uint32_t count, uint64_t absent, uint32_t x, uint32_t *kept)
+static uint32_t ranges_neon(const uint32_t *needs, const sieve_range *ranges, uint32_t count,
+                            const sieve_bits *bits, uint32_t x, uint32_t *kept)
 {
-    const uint64x2_t absent2 = vdupq_n_u64(absent);
+    const uint8x16x2_t bytes = bytes_of(bits);
     const uint32x4_t x4 = vdupq_n_u32(x);
     uint32_t n = 0, i = 0;
     for (; i + 4 <= count; i += 4) {
-        uint32x4_t inside = vcleq_u32(vsubq_u32(x4, vld1q_u32(lo + i)), vld1q_u32(width + i));
-        n = keep4(kept, n, i, vandq_u32(inside, sign4(signature + i, absent2)));
+        uint32x4x2_t r = vld2q_u32(&ranges[i].lo); /* lo apart from width */
+        uint32x4_t inside = vcleq_u32(vsubq_u32(x4, r.val[0]), r.val[1]);
+        n = keep4(kept, n, i, vandq_u32(inside, needs4(needs + i, bytes)));
     }
-    return ranges_from(signature, lo, width, i, count, absent, x, kept, n);
+    return ranges_from(needs, ranges, i, count, bits, x, kept, n);
 }
 
 #endif
@@ -241,8 +300,7 @@ static bool always(void)
 static bool has_avx512(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("bmi2");
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi");
 }
 
 static bool has_avx2(void)
@@ -254,13 +312,13 @@ static bool has_avx2(void)
 /* Best first. */
 static const candidate candidates[] = {
 #ifdef SIEVE_X86
-    {{"avx512", signatures_avx512, ranges_avx512}, has_avx512},
-    {{"avx2", signatures_avx2, ranges_avx2}, has_avx2},
+    {{"avx512", needs_avx512, ranges_avx512}, has_avx512},
+    {{"avx2", needs_avx2, ranges_avx2}, has_avx2},
 #endif
 #ifdef SIEVE_NEON
-    {{"neon", signatures_neon, ranges_neon}, always},
+    {{"neon", needs_neon, ranges_neon}, always},
 #endif
-    {{"portable", signatures_portable, ranges_portable}, always},
+    {{"portable", needs_portable, ranges_portable}, always},
 };
 
 static const sieve_kernels *chosen;
@@ -275,16 +333,16 @@ const sieve_kernels *sieve_available(size_t i)
     return NULL;
 }
 
-int sieve_force(const char *name)
+bool sieve_force(const char *name)
 {
     const sieve_kernels *k;
     for (size_t i = 0; (k = sieve_available(i)) != NULL; i++) {
         if (name == NULL || name[0] == '\0' || strcmp(k->name, name) == 0) {
             chosen = k;
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 const sieve_kernels *sieve(void)

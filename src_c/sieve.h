@@ -1,39 +1,76 @@
 /* sieve.h - the hot loop: which rows of a cluster can this event still satisfy?
  *
- * Every row carries a 64-bit signature with one bit for each path it needs (path number modulo
- * 64). An event that lacks a needed path cannot match, and that is one AND over a column:
+ * An event that lacks a path that a row needs cannot match it. Paths are folded to 255 bits; the
+ * event has a set of the bits of its paths (bit 255 is always in it), and a row names up to four
+ * bits it needs, one in each byte of `needs` (255 where it needs fewer):
  *
- *     keep row  <=>  signature & absent == 0              absent: bits of no path of the event
+ *     keep row  <=>  needs & 255, needs >> 8 & 255, needs >> 16 & 255, needs >> 24 are all in
  *
- * Rows anchored on a range also carry the range, and `x - lo <= width` is a second column test.
- * Survivors are written as row numbers, in order. Kernels for AVX-512, AVX2, NEON and portable C
- * give the same answer; the best one is chosen once at run time, and MATCHENGINE_SIMD=portable |
- * avx2 | avx512 | neon forces one (ignored when the processor lacks it).
+ * so a row costs 4 bytes of memory traffic, and byte shuffles look 16 rows up at once. Rows
+ * anchored on a range also carry the range, and `x - lo <= width` is a second test. Survivors are
+ * written as row numbers, in order. Kernels for AVX-512, AVX2, NEON and portable C give the same
+ * answer; the best one is chosen once at run time, and MATCHENGINE_SIMD=portable | avx2 | avx512 |
+ * neon forces one (ignored when the processor lacks it).
  */
 #ifndef MATCHENGINE_SIEVE_H
 #define MATCHENGINE_SIEVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Rows handed to a kernel at once at most; `kept` must have room for SIEVE_ROWS + 16. */
 #define SIEVE_ROWS 1024u
 
+#define SIEVE_NOTHING 255u /* the bit that is always set */
+#define SIEVE_NO_NEEDS UINT32_MAX
+
+typedef struct sieve_bits {
+    uint64_t words[4];
+} sieve_bits;
+
+/* An interval [lo, lo + width] of labels. */
+typedef struct sieve_range {
+    uint32_t lo, width;
+} sieve_range;
+
 typedef struct sieve_kernels {
     const char *name;
-    /* Returns how many of the `count` rows it kept. */
-    uint32_t (*signatures)(const uint64_t *signature, uint32_t count, uint64_t absent,
-                           uint32_t *kept);
-    uint32_t (*ranges)(const uint64_t *signature, const uint32_t *lo, const uint32_t *width,
-                       uint32_t count, uint64_t absent, uint32_t x, uint32_t *kept);
+    /* Both return how many of the `count` rows they kept. `ranges` is for rows most of which have
+     * what they need: it tests the ranges of all of them. */
+    uint32_t (*needs)(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
+                      uint32_t *kept);
+    uint32_t (*ranges)(const uint32_t *needs, const sieve_range *ranges, uint32_t count,
+                       const sieve_bits *bits, uint32_t x, uint32_t *kept);
 } sieve_kernels;
+
+/* The bit of a path. */
+static inline uint32_t sieve_bit(uint32_t path)
+{
+    return path % SIEVE_NOTHING;
+}
+
+static inline void sieve_set(sieve_bits *bits, uint32_t bit)
+{
+    bits->words[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static inline void sieve_unset(sieve_bits *bits, uint32_t bit)
+{
+    bits->words[bit / 64] &= ~(UINT64_C(1) << bit % 64);
+}
+
+static inline bool sieve_has(const sieve_bits *bits, uint32_t bit)
+{
+    return (bits->words[bit / 64] >> bit % 64 & 1) != 0;
+}
 
 /* The kernels in use. */
 const sieve_kernels *sieve(void);
 
 /* Forces the kernels called `name` ("" or NULL: the best). False when this machine or build lacks
  * them; then nothing changes. Not while another thread matches. */
-int sieve_force(const char *name);
+bool sieve_force(const char *name);
 
 /* The i-th kernels this machine can run, NULL after the last; for tests. */
 const sieve_kernels *sieve_available(size_t i);

@@ -49,6 +49,7 @@ typedef struct string_hits {
     uint32_t folded_cap;
     uint32_t state_cap;
     uint64_t *state;
+    struct needle_hop *hops;
 } string_hits;
 
 void string_hits_init(string_hits *hits);
@@ -61,7 +62,8 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
 
 bool string_index_validate(const string_index *ix, const char **why);
 
-/* Does a LIKE pattern match `text`? (like.c; linear in the text for any pattern.) */
+/* Does a LIKE pattern match `text`? Linear in the text for any pattern that has not more than 16,384
+ * code points with a `_` among them between two `%`; like.h has a variant for those. */
 typedef struct like_pattern like_pattern;
 like_pattern *like_compile(heap *h, const char *pattern, size_t length, const char *escape,
                            size_t escape_length, bool fold);

@@ -21,6 +21,7 @@ void string_hits_free(string_hits *hits)
     heap_free(&hits->heap, hits->seen, hits->seen_cap * sizeof *hits->seen);
     heap_free(&hits->heap, hits->folded, hits->folded_cap);
     heap_free(&hits->heap, hits->state, hits->state_cap * sizeof *hits->state);
+    heap_free(&hits->heap, hits->hops, NEEDLE_HOPS * sizeof *hits->hops);
     *hits = (string_hits){0};
 }
 
@@ -40,6 +41,9 @@ static bool prepare(string_hits *hits, uint32_t patterns)
     hits->epoch++;
     if (hits->epoch == 0) { /* 2^32 searches later: old stamps would look new */
         memset(hits->seen, 0, hits->seen_cap * sizeof *hits->seen);
+        if (hits->hops != NULL) {
+            memset(hits->hops, 0, NEEDLE_HOPS * sizeof *hits->hops);
+        }
         hits->epoch = 1;
     }
     return true;
@@ -58,10 +62,11 @@ static bool like_holds(search *s, const like_pattern *like)
 }
 
 /* The text has this key at `at`: each pattern that shares it is found, or tried. */
-static void hit(void *context, const needle *first)
+static bool hit(void *context, const needle *first)
 {
     search *s = context;
     string_hits *hits = s->hits;
+    bool settled = true;
     for (const needle *n = first; n != NULL; n = n->next) {
         const string_pattern *p = (const string_pattern *)n;
         if (hits->seen[p->slot] == hits->epoch) {
@@ -69,12 +74,26 @@ static void hit(void *context, const needle *first)
         }
         if (n->start != 0 &&
             (n->start > s->at || memcmp(s->text + s->at - n->start, n->bytes, n->start) != 0)) {
+            settled = false;
             continue;
         }
         hits->seen[p->slot] = hits->epoch;
         if (p->decided || like_holds(s, p->like)) {
             hits->numbers[hits->count++] = p->number;
         }
+    }
+    return settled;
+}
+
+/* Walks from the position s->at, and makes the trail when a first walk is long (without memory for
+ * it, long walks stay slow). */
+static void walk_here(search *s, needle_set set, uint32_t known)
+{
+    string_hits *hits = s->hits;
+    needle_trail trail = {hits->hops, hits->epoch};
+    bool is_long = needles_walk(set, s->text + s->at, s->length - s->at, known, trail, hit, s);
+    if (is_long && hits->hops == NULL) {
+        hits->hops = heap_zalloc(&hits->heap, NEEDLE_HOPS * sizeof *hits->hops);
     }
 }
 
@@ -89,7 +108,7 @@ static void search_block(search *s, const gram_table *grams, size_t base, const 
         const needle_set *set = grams_find(grams, load64(words + found[i]) & grams->mask);
         if (set != NULL) {
             s->at = base + found[i];
-            needles_walk(*set, s->text + s->at, s->length - s->at, grams->width, hit, s);
+            walk_here(s, *set, grams->width);
         }
     }
 }
@@ -122,7 +141,7 @@ static void search_side(const string_side *side, search *s)
         }
     }
     s->at = 0;
-    needles_walk(side->starts, s->text, s->length, 0, hit, s);
+    walk_here(s, side->starts, 0);
     needles_walk_backward(side->ends, s->text, s->length, hit, s);
 }
 

@@ -43,7 +43,7 @@ static bool validate_clusters(const me_engine *e, uint64_t *rows, const char **w
         REQUIRE(lead == NULL || *lead == i);
         columns k = cluster_columns(c);
         for (uint32_t r = 0; r < c->count; r++) {
-            REQUIRE(place_says(e, k.owner[r], i, r));
+            REQUIRE(place_says(e, k.tails[r].owner, i, r));
         }
         *rows += c->count;
     }
@@ -67,22 +67,29 @@ static bool validate_leads(const me_engine *e, const char **why)
     return true;
 }
 
+static bool is_idle(const path_info *info)
+{
+    return info->numbers.count == 0 && info->strings == NULL && info->patterns == NULL &&
+           info->constants == 0 && info->present == CLUSTER_NONE && info->wide == CLUSTER_NONE;
+}
+
 static bool validate_infos(const me_engine *e, counts *held, const char **why)
 {
     for (uint32_t i = 0; i < e->infos_cap; i++) {
         const path_info *info = &e->infos[i];
         bool used = i < e->paths.count && e->paths.nodes[i].uses > 0;
-        REQUIRE(used || (info->cuts.count == 0 && info->strings == NULL && info->constants == 0 &&
-                         info->present == CLUSTER_NONE && info->wide == CLUSTER_NONE));
-        if (!cuts_validate(&info->cuts, why)) {
+        REQUIRE(used || is_idle(info));
+        if (!cuts_validate(&info->numbers, why)) {
             return false;
         }
-        REQUIRE(info->strings == NULL || string_index_validate(info->strings, why));
-        for (uint32_t b = 0; b < info->cuts.block_count; b++) {
-            for (uint32_t c = 0; c < info->cuts.blocks[b].count; c++) {
-                held->cuts += info->cuts.blocks[b].cuts[c].references;
+        held->cuts += cuts_references(&info->numbers);
+        if (info->strings != NULL) {
+            if (!cuts_validate(info->strings, why)) {
+                return false;
             }
+            held->cuts += cuts_references(info->strings);
         }
+        REQUIRE(info->patterns == NULL || string_index_validate(info->patterns, why));
         held->paths += used ? e->paths.nodes[i].uses : 0;
     }
     return true;
@@ -138,20 +145,14 @@ static bool count_sources(const me_engine *e, counts *wanted, uint64_t *rows, co
 }
 
 /* Every stored interval of labels must end at a live cut, one beside it, or a region's end. */
-static bool is_end(const cuts *c, uint32_t label)
+static bool is_end(const path_info *info, uint32_t label)
 {
     if (label == LABEL_NUMBERS || label == LABEL_NUMBERS_END || label == LABEL_STRINGS ||
         label == LABEL_STRINGS_END || label == LABEL_NEVER) {
         return true;
     }
-    for (uint32_t b = 0; b < c->block_count; b++) {
-        for (uint32_t i = 0; i < c->blocks[b].count; i++) {
-            if (label + 1 - c->blocks[b].cuts[i].label <= 2) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return cuts_has_end(&info->numbers, label) ||
+           (info->strings != NULL && cuts_has_end(info->strings, label));
 }
 
 static bool validate_ranges(const me_engine *e, const char **why)
@@ -161,8 +162,8 @@ static bool validate_ranges(const me_engine *e, const char **why)
         if (c->kind != CLUSTER_FREE && cluster_has_ranges(c)) {
             columns k = cluster_columns(c);
             for (uint32_t r = 0; r < c->count; r++) {
-                REQUIRE(is_end(&e->infos[c->key].cuts, k.lo[r]));
-                REQUIRE(is_end(&e->infos[c->key].cuts, k.lo[r] + k.width[r]));
+                REQUIRE(is_end(&e->infos[c->key], k.ranges[r].lo));
+                REQUIRE(is_end(&e->infos[c->key], k.ranges[r].lo + k.ranges[r].width));
             }
         }
     }

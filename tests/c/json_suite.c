@@ -13,10 +13,8 @@
 
 #include "json.h"
 
-static const me_limits limits = {.event_bytes = 16 << 20,
-                                 .event_depth = 512,
-                                 .event_values = 65536,
-                                 .digits = 1000};
+static const me_limits limits = {
+    .event_bytes = 16 << 20, .event_depth = 512, .event_values = 65536, .digits = 1000};
 
 static int judge(const paths *p, event_log *log, size_t length)
 {

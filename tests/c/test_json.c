@@ -5,10 +5,8 @@
 #include "check.h"
 #include "json.h"
 
-static const me_limits roomy = {.event_bytes = 16 << 20,
-                                .event_depth = 512,
-                                .event_values = 65536,
-                                .digits = 1000};
+static const me_limits roomy = {
+    .event_bytes = 16 << 20, .event_depth = 512, .event_values = 65536, .digits = 1000};
 
 /* A reader with its subscriptions, and the log of the last text written out: a=1 b.c="x" */
 typedef struct bench {
@@ -108,8 +106,8 @@ static bool keeps(bench *b, const char *text, const char *expected)
 static bool refuses(bench *b, const char *text, size_t offset, const char *message)
 {
     me_status status = read_bytes(b, text, strlen(text), &roomy);
-    bool ok = status == ME_EVENT && b->error.offset == offset &&
-              strcmp(b->error.message, message) == 0;
+    bool ok =
+        status == ME_EVENT && b->error.offset == offset && strcmp(b->error.message, message) == 0;
     if (!ok) {
         printf("%s -> status %d at %zu: %s\n", text, (int)status, b->error.offset,
                b->error.message);
@@ -127,8 +125,8 @@ static void test_paths_and_values(bench *b)
     CHECK(keeps(b, "{\"a.b\":1,\"a\":{\"b\":2},\"a.b.c\":3,\"a\":4}", "a.b=1 a.b.c=3 a=4"));
     CHECK(keeps(b, "{\"a\":[1,[2,{\"b\":[3,{\"c\":4,\"d\":5}]}],6,[]]}",
                 "a=1 a=2 a.b=3 a.b.c=4 a=6"));
-    CHECK(keeps(b, "{\"long\":{\"path.to\":{\"a\":{\"value\":true}}}}",
-                "long.path.to.a.value=true"));
+    CHECK(
+        keeps(b, "{\"long\":{\"path.to\":{\"a\":{\"value\":true}}}}", "long.path.to.a.value=true"));
     CHECK(keeps(b, "{\"x\":[true,false,null,\"\"]}", "x=true x=false x=null x=\"\""));
     CHECK(keeps(b, "{\"long\":1,\"long.path\":[2],\"path\":{\"to\":3}}", ""));
     CHECK(keeps(b, "{\"x\":{\"a\":{\"b\":1}},\"b\":{\"a\":1}}", ""));
@@ -139,8 +137,8 @@ static void test_numbers(bench *b)
     CHECK(keeps(b, "{\"x\":[0,-1,9223372036854775807,-9223372036854775808]}",
                 "x=0 x=-1 x=9223372036854775807 x=-9223372036854775808"));
     CHECK(keeps(b, "{\"x\":9223372036854775808}", "x=9223372036854775808N"));
-    CHECK(keeps(b, "{\"x\":-123456789012345678901234567890}",
-                "x=-123456789012345678901234567890N"));
+    CHECK(
+        keeps(b, "{\"x\":-123456789012345678901234567890}", "x=-123456789012345678901234567890N"));
     CHECK(keeps(b, "{\"x\":[1.5,1e2,1E+2,25e-1,0.0,-0.0,1e400]}",
                 "x=1.5d x=100d x=100d x=2.5d x=0d x=-0d x=infd"));
     CHECK(refuses(b, "{\"x\":01}", 5, "number has a leading zero"));
@@ -252,8 +250,8 @@ static void test_duplicates(bench *b)
     CHECK(keeps(b, "{\"a\":{\"b\":1},\"a\":{}}", ""));
     CHECK(keeps(b, "{\"a.b\":1,\"a.b\":2}", "a.b=2"));
     CHECK(keeps(b, "{\"a\":{\"b\":1,\"b\":2,\"b.c\":3,\"b.c\":4}}", "a.b=2 a.b.c=4"));
-    CHECK(keeps(b, "{\"a.b\":1,\"a\":[{\"b\":2},{\"b\":3,\"b\":4}],\"a.b\":5}",
-                "a.b=2 a.b=4 a.b=5"));
+    CHECK(
+        keeps(b, "{\"a.b\":1,\"a\":[{\"b\":2},{\"b\":3,\"b\":4}],\"a.b\":5}", "a.b=2 a.b=4 a.b=5"));
     CHECK(keeps(b, "{\"a\":{\"b\":1},\"a\":{\"b\":2},\"a.b\":3,\"a\":{\"b\":4},\"a.b\":5}",
                 "a.b=4 a.b=5"));
     CHECK(keeps(b, "{\"a\":[1,{\"b\":2}],\"x\":[3],\"a\":[4],\"x\":[]}", "a=4"));
@@ -263,12 +261,11 @@ static void test_duplicates(bench *b)
                 "a.b.c=4"));
 }
 
-static bool exceeds(bench *b, const char *text, me_limits limits, const char *name,
-                    uint64_t value)
+static bool exceeds(bench *b, const char *text, me_limits limits, const char *name, uint64_t value)
 {
     me_status status = read_bytes(b, text, strlen(text), &limits);
-    bool ok = status == ME_EVENT_LIMIT && strcmp(b->error.limit, name) == 0 &&
-              b->error.value == value;
+    bool ok =
+        status == ME_EVENT_LIMIT && strcmp(b->error.limit, name) == 0 && b->error.value == value;
     if (!ok) {
         printf("%s -> status %d %s\n", text, (int)status, b->error.message);
     }

@@ -181,8 +181,16 @@ static void test_syntax_errors(void)
     expect_error("a = :1", ME_SYNTAX, 4);
     expect_error("f(a)", ME_SYNTAX, 0);
     expect_error("b AND f (a)", ME_SYNTAX, 6);
+}
+
+static void test_operands_that_are_refused(void)
+{
     expect_error("MATCHES(a, 'x')", ME_SYNTAX, 0);
-    expect_error("\"EXISTS\"(a)", ME_SYNTAX, 8);
+    expect_error("a + 1 > 3", ME_SYNTAX, 2);
+    expect_error("a -1 > 3", ME_SYNTAX, 2);
+    expect_error("a = 5 * 3", ME_SYNTAX, 6);
+    expect_error("-a > 3", ME_SYNTAX, 0);
+    expect_error("a = -:p", ME_SYNTAX, 4);
     expect_error("a = b", ME_SYNTAX, 4);
     expect_error("a = \"b\"", ME_SYNTAX, 4);
     expect_error("a IN (1, b)", ME_SYNTAX, 9);
@@ -200,11 +208,11 @@ static void test_syntax_errors(void)
     expect_error("1 < a < 5", ME_SYNTAX, 6);
     expect_error("a = (5)", ME_SYNTAX, 4);
     expect_error("(a) = 5", ME_SYNTAX, 4);
-    expect_error("a + 1 > 3", ME_SYNTAX, 2);
-    expect_error("a -1 > 3", ME_SYNTAX, 2);
-    expect_error("a = 5 * 3", ME_SYNTAX, 6);
-    expect_error("-a > 3", ME_SYNTAX, 0);
-    expect_error("a = -:p", ME_SYNTAX, 4);
+}
+
+static void test_syntax_errors_of_leaves(void)
+{
+    expect_error("\"EXISTS\"(a)", ME_SYNTAX, 8);
     expect_error("a IN ()", ME_SYNTAX, 6);
     expect_error("a IN (1,)", ME_SYNTAX, 8);
     expect_error("a IN 1", ME_SYNTAX, 5);
@@ -459,6 +467,8 @@ int main(void)
     test_numbers();
     test_connectives_are_flat();
     test_syntax_errors();
+    test_operands_that_are_refused();
+    test_syntax_errors_of_leaves();
     test_type_errors();
     test_parameters();
     test_many_parameters();

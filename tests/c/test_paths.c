@@ -68,11 +68,26 @@ static void test_walk(void)
 /* Names that differ in dots, empty segments and length only. */
 static void test_odd_names(void)
 {
-    static const char *const names[] = {
-        "", ".", "..", "a", "a.", ".a", "a..b", "a.b", "A", "a\xC3\xA9", "123",
-        "1234", "12345678", "123456789", "0123456789abcdef", "0123456789abcdefg",
-        "0123456789abcde.", "0123456789abcdef.", "name with spaces", "x.0123456789abcdefghijkl.y",
-    };
+    static const char *const names[] = {"",
+                                        ".",
+                                        "..",
+                                        "a",
+                                        "a.",
+                                        ".a",
+                                        "a..b",
+                                        "a.b",
+                                        "A",
+                                        "a\xC3\xA9",
+                                        "123",
+                                        "1234",
+                                        "12345678",
+                                        "123456789",
+                                        "0123456789abcdef",
+                                        "0123456789abcdefg",
+                                        "0123456789abcde.",
+                                        "0123456789abcdef.",
+                                        "name with spaces",
+                                        "x.0123456789abcdefghijkl.y"};
     enum { COUNT = sizeof names / sizeof names[0] };
     uint32_t numbers[COUNT];
     heap h = {0};

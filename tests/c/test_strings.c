@@ -1,149 +1,8 @@
 /* The string index against a plain list of patterns: random adding, removing and searching, out of
  * memory at every allocation, the wrap of the epoch, and hostile needles. */
-#include <stdlib.h>
 #include <time.h>
 
-#include "check.h"
-#include "like_oracle.h"
-#include "strings_index.h"
-
-#define MOST 400u /* patterns in the model */
-
-static uint64_t state = 42;
-
-typedef struct {
-    string_kind kind;
-    uint32_t number;
-    uint32_t length;
-    char bytes[64];
-    const char *escape;
-} entry;
-
-typedef struct {
-    heap heap;
-    string_index *index;
-    entry entries[MOST];
-    uint32_t count;
-    string_hits hits;
-} model;
-
-static me_value text_of(const char *s)
-{
-    return value_of_string(s, strlen(s));
-}
-
-static bool entry_holds(const entry *e, const char *s, size_t length)
-{
-    size_t n = e->length;
-    if (e->kind == STRING_SUFFIX) {
-        return n <= length && memcmp(s + length - n, e->bytes, n) == 0;
-    }
-    if (e->kind == STRING_CONTAINS) {
-        for (size_t i = 0; i + n <= length; i++) {
-            if (memcmp(s + i, e->bytes, n) == 0) {
-                return true;
-            }
-        }
-        return false;
-    }
-    return oracle_like(e->bytes, n, e->escape, strlen(e->escape), e->kind == STRING_ILIKE, s,
-                       length);
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The text is copied to where ASan sees every read beyond it. */
-static void check_search(model *m, const char *s, size_t length)
-{
-    char *copy = malloc(length + (length == 0));
-    if (length != 0) {
-        memcpy(copy, s, length);
-    }
-    uint32_t expected[MOST], count = 0;
-    for (uint32_t i = 0; i < m->count; i++) {
-        if (entry_holds(&m->entries[i], copy, length)) {
-            expected[count++] = m->entries[i].number;
-        }
-    }
-    CHECK(string_index_search(m->index, copy, length, &m->hits));
-    CHECK(m->hits.count == count);
-    if (m->hits.count == count && count != 0) {
-        qsort(m->hits.numbers, count, sizeof *expected, compare_numbers);
-        qsort(expected, count, sizeof *expected, compare_numbers);
-        CHECK(memcmp(m->hits.numbers, expected, count * sizeof *expected) == 0);
-    }
-    free(copy);
-}
-
-static void check_valid(const model *m)
-{
-    const char *why = NULL;
-    bool valid = string_index_validate(m->index, &why);
-    if (!valid) {
-        printf("invalid: %s\n", why);
-    }
-    CHECK(valid && string_index_count(m->index) == m->count);
-}
-
-static void model_init(model *m)
-{
-    memset(m, 0, sizeof *m);
-    m->index = string_index_new(&m->heap, check_random(&state));
-    string_hits_init(&m->hits);
-}
-
-static void model_free(model *m)
-{
-    string_index_free(m->index);
-    string_hits_free(&m->hits);
-    CHECK(m->heap.bytes == 0 && m->hits.heap.bytes == 0);
-}
-
-/* Adds when it is new. False: no memory. */
-static bool model_add(model *m, string_kind kind, const char *bytes, uint32_t length,
-                      const char *escape)
-{
-    if (kind == STRING_SUFFIX || kind == STRING_CONTAINS) {
-        escape = "";
-    }
-    me_value pattern = value_of_string(bytes, length);
-    uint32_t found = string_index_find(m->index, kind, pattern, text_of(escape));
-    for (uint32_t i = 0; i < m->count; i++) {
-        const entry *e = &m->entries[i];
-        if (e->kind == kind && e->length == length && memcmp(e->bytes, bytes, length) == 0 &&
-            strcmp(e->escape, escape) == 0) {
-            CHECK(found == e->number);
-            return true;
-        }
-    }
-    CHECK(found == UINT32_MAX);
-    if (m->count == MOST) {
-        return true;
-    }
-    uint32_t number = check_below(&state, 1000000) * MOST + m->count;
-    for (uint32_t i = 0; i < m->count; i++) {
-        if (m->entries[i].number == number) {
-            return true;
-        }
-    }
-    if (!string_index_add(m->index, kind, pattern, text_of(escape), number)) {
-        return false;
-    }
-    entry *e = &m->entries[m->count++];
-    *e = (entry){.kind = kind, .number = number, .length = length, .escape = escape};
-    memcpy(e->bytes, bytes, length);
-    return true;
-}
-
-static void model_remove(model *m, uint32_t i)
-{
-    string_index_remove(m->index, m->entries[i].number);
-    m->entries[i] = m->entries[--m->count];
-}
+#include "strings_model.h"
 
 static const char *const units[] = {"a", "b", "A", "\n", "é", "É", "😀", "\xC8\xBA", "\xE2\xB1\xA5"};
 #define UNITS ((uint32_t)(sizeof units / sizeof *units))
@@ -346,6 +205,78 @@ static void test_epoch_wrap(void)
     model_free(&m);
 }
 
+/* Needles nested by the hundred, which send the walks on hops; some are filed by a gram in their
+ * middle, so that finding the key is not enough. */
+static void test_long_walks(void)
+{
+    static model m;
+    for (int round = 0; round < 60; round++) {
+        char s[1400];
+        uint32_t period = 1 + check_below(&state, 4), breaks = check_below(&state, 4);
+        for (uint32_t i = 0; i < sizeof s; i++) {
+            s[i] = (char)('a' + i % period);
+        }
+        model_init(&m);
+        for (uint32_t i = 0; i < MOST; i++) {
+            char bytes[512];
+            uint32_t length = 1 + check_below(&state, round % 2 == 0 ? 300 : 120);
+            memcpy(bytes, s + check_below(&state, period), length);
+            uint32_t change = check_below(&state, 12);
+            if (change < 3) { /* at the front, at the end, or somewhere */
+                uint32_t places[] = {0, length - 1, check_below(&state, length)};
+                bytes[places[change]] = (char)('a' + check_below(&state, 6));
+            }
+            bool like = check_below(&state, 8) == 0;
+            if (like) {
+                memmove(bytes + 1, bytes, length);
+                bytes[0] = bytes[length + 1] = '%';
+                bytes[length + 2] = 'e';
+                bytes[length + 3] = '%';
+                length += 4;
+            }
+            CHECK(model_add(&m, like ? STRING_LIKE : STRING_CONTAINS, bytes, length, ""));
+        }
+        check_valid(&m);
+        for (uint32_t i = 0; i < breaks; i++) {
+            s[check_below(&state, sizeof s)] = (char)('a' + check_below(&state, 6));
+        }
+        for (int search = 0; search < 6; search++) {
+            uint32_t from = check_below(&state, 900);
+            check_search(&m, s + from, check_below(&state, (uint32_t)sizeof s - from));
+            check_search(&m, s, sizeof s);
+            for (int i = 0; i < 40 && m.count > 0; i++) {
+                model_remove(&m, check_below(&state, m.count));
+            }
+            check_valid(&m);
+        }
+        CHECK(round % 2 != 0 || m.hits.hops != NULL || period > 2);
+        model_free(&m);
+    }
+}
+
+/* A needle filed by a gram in its middle, whose key many walks pass in vain: the hops must not pass
+ * over it, since what stands before the key may yet be right. */
+static void test_unsettled(void)
+{
+    static model m;
+    char s[1600];
+    memset(s, 'a', sizeof s);
+    s[1000] = 'q';
+    model_init(&m);
+    CHECK(model_add(&m, STRING_CONTAINS, "qaaaaaaaz", 9, "")); /* takes the needle's first gram */
+    CHECK(model_add(&m, STRING_CONTAINS, s + 1000, 101, ""));
+    for (uint32_t length = 8; length < 300; length++) {
+        CHECK(model_add(&m, STRING_CONTAINS, s, length, ""));
+    }
+    const string_pattern *p = m.index->all[1];
+    CHECK(p->needle.start > 0 && p->needle.length == 101);
+    check_search(&m, s, 1000);
+    CHECK(m.hits.count == 292 && m.hits.hops != NULL);
+    check_search(&m, s, sizeof s);
+    CHECK(m.hits.count == 293);
+    model_free(&m);
+}
+
 static double seconds_since(clock_t start)
 {
     return (double)(clock() - start) / CLOCKS_PER_SEC;
@@ -435,6 +366,8 @@ int main(void)
     test_shared_needle();
     test_interleavings();
     test_no_memory();
+    test_long_walks();
+    test_unsettled();
     test_epoch_wrap();
     test_hostile();
     test_memory_given_back();
