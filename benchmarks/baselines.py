@@ -128,8 +128,8 @@ def _dotted(prefix: str, event: Event) -> Iterator[tuple[str, Any]]:
 
 # ---- the columnar scan --------------------------------------------------------------------------
 
-#: Ways to look attributes up, see scan.c. `permute` is for at most 128 attributes.
-SCANS = ("permute", "filter", "gather", "avx2", "portable")
+#: Ways to look attributes up, see scan.c. `bytes` and `permute` are for at most 128 attributes.
+SCANS = ("bytes", "permute", "filter", "gather", "avx2", "portable")
 LANES = 32
 ABSENT = 0xFFFF
 BLOCK_BYTES = 3 * LANES * 2
@@ -167,7 +167,7 @@ def _library() -> ctypes.CDLL:
 
 def has_scan(name: str, attributes: int) -> bool:
     """Can this machine run the kernel, for so many attributes?"""
-    fits = name != "permute" or attributes <= 128
+    fits = name not in ("bytes", "permute") or attributes <= 128
     return fits and bool(_library().scan_has(name.encode()))
 
 
@@ -204,7 +204,7 @@ class Scan:
         self._columns = _columns(workload, rows)
         self._table = _aligned(max(128, workload.attributes) + 64, ABSENT)
         self._filter = _aligned(128, 0)
-        self._survivors = np.empty((2, rows // LANES + 1), dtype=np.uint32)
+        self._survivors = np.empty((2, rows // LANES + 16), dtype=np.uint32)
         self._matches = np.empty(rows, dtype=np.uint32)
         self._events = self._encoded(workload)
         self._fields = _Fields(

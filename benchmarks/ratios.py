@@ -299,7 +299,7 @@ def reached(name: str, scan: Scan, shares: list[float]) -> Result:
         claim=f"scan ({scan.kernel}): of the bandwidth at {scan.bytes / 1e6:.0f} MB",
         workload=f"{name} 100,000",
         unit="%",
-        target=SCAN_BANDWIDTH if scan.kernel == "permute" else None,
+        target=SCAN_BANDWIDTH if scan.kernel in ("bytes", "permute") else None,
         at_least=True,
         samples=shares,
         detail=f"{scan.gb_s:.0f} GB/s; memory {calibrate.bandwidth(256 << 20):.0f} GB/s",

@@ -44,6 +44,7 @@ cdef extern from "Python.h":
     bint PyUnicode_CheckExact(object o)
     bint PyLong_CheckExact(object o)
     bint PyFloat_CheckExact(object o)
+    bint PyObject_CheckBuffer(object o)
 
 NO_DESTINATION = _c.ME_NO_DESTINATION
 
@@ -524,7 +525,7 @@ cdef class Engine:
         """The exception for a status of the JSON reader."""
         if status == _c.ME_NOMEM:
             return MemoryError()
-        message = error.message.decode()
+        message = (<const char *>error.message).decode()
         if status == _c.ME_EVENT_LIMIT:
             name = error.limit.decode()
             maximum = (<dict>self.limits)[name]
@@ -589,7 +590,10 @@ cdef class Engine:
     cdef list ids_of(self, const uint32_t *handles, uint32_t count):
         cdef uint32_t i
         cdef list table = self.table
-        return [table[handles[i]] for i in range(count)]
+        cdef list ids = [None] * count
+        for i in range(count):
+            ids[i] = table[handles[i]]
+        return ids
 
     def match(self, event, /):
         """Return the ids of the subscriptions that match `event`, each once, in no order.
@@ -804,7 +808,7 @@ cdef bint is_blank(const char *at, const char *end) noexcept nogil:
     return at == end
 
 
-cdef const char *utf8_of(str text, Py_ssize_t *size) except NULL:
+cdef const char *utf8_of(object text, Py_ssize_t *size) except NULL:
     try:
         return PyUnicode_AsUTF8AndSize(text, size)
     except UnicodeEncodeError:
@@ -817,17 +821,17 @@ cdef inline bint is_container(object value) noexcept:
 
 cdef bint is_text(object event):
     """Is this JSON text rather than mappings?"""
-    return isinstance(event, (bytes, str, bytearray, memoryview)) or (
-        not isinstance(event, (dict, list, tuple)) and hasattr(event, "__buffer__"))
+    return isinstance(event, (bytes, str)) or PyObject_CheckBuffer(event)
 
 
 cdef const uint8_t[::1] as_view(object text):
-    """The bytes of a contiguous buffer of bytes."""
-    if isinstance(text, memoryview) and text.format != "B":
-        if not text.c_contiguous:
+    """The bytes of a contiguous buffer. TypeError for what is no buffer, BufferError for gaps."""
+    view = memoryview(text)
+    if view.format != "B" or view.ndim != 1:
+        if not view.c_contiguous:
             raise BufferError("JSON text must be contiguous")
-        text = text.cast("B")
-    return text
+        view = view.cast("B")
+    return view
 
 
 cdef str dotted(Scratch scratch, uint32_t depth):

@@ -1,8 +1,8 @@
 #include "cuts.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "cut_block.h"
 #include "require.h"
 #include "test.h"
 
@@ -11,105 +11,6 @@ typedef struct place {
     bool found;
 } place;
 
-/* ---- blocks ------------------------------------------------------------------------------------ */
-
-static size_t block_bytes(uint32_t cap)
-{
-    return sizeof(cut_block) + (size_t)cap * (sizeof(uint64_t) + 2 * sizeof(uint32_t));
-}
-
-static uint32_t *labels_of(cut_block *b)
-{
-    return (uint32_t *)(void *)(b->keys + b->cap);
-}
-
-static uint32_t *references_of(cut_block *b)
-{
-    return labels_of(b) + b->cap;
-}
-
-/* The order of doubles as unsigned integers, and back. */
-static uint64_t key_of_double(double d)
-{
-    uint64_t bits;
-    memcpy(&bits, &d, sizeof bits);
-    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
-}
-
-static double double_of_key(uint64_t key)
-{
-    uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
-    double d;
-    memcpy(&d, &bits, sizeof d);
-    return d;
-}
-
-/* The largest double that is not above a canonical number. */
-static double double_below(const me_value *v)
-{
-    double d = v->type == ME_DOUBLE ? v->as.d
-               : v->type == ME_INT  ? (double)v->as.i
-                                    : number_to_double(v->as.s, v->len);
-    me_value nearest = value_canonical(value_of_double(d));
-    return value_compare(&nearest, v) > 0 ? nextafter(d, -INFINITY) : d;
-}
-
-static bool is_small_int(const me_value *v)
-{
-    return v->type == ME_INT && v->as.i <= INT64_C(1) << 53 && v->as.i >= -(INT64_C(1) << 53);
-}
-
-/* The key of a canonical value; `*exact` when no other value has it. */
-static uint64_t key_of(const me_value *v, bool *exact)
-{
-    if (v->type == ME_STRING) {
-        uint64_t key = 0;
-        for (uint32_t i = 0; i < 8; i++) {
-            key = key << 8 | (i < v->len ? (unsigned char)v->as.s[i] : 0);
-        }
-        *exact = false;
-        return key;
-    }
-    *exact = v->type == ME_DOUBLE || is_small_int(v);
-    return key_of_double(is_small_int(v) ? (double)v->as.i : double_below(v));
-}
-
-static me_value value_at(const cut_block *b, uint32_t at)
-{
-    return b->values != NULL ? b->values[at]
-                             : value_canonical(value_of_double(double_of_key(b->keys[at])));
-}
-
-static uint32_t keys_below(const cut_block *b, uint64_t key)
-{
-    uint32_t lo = 0, n = b->count;
-    while (n > 1) {
-        uint32_t half = n / 2;
-        lo += b->keys[lo + half - 1] < key ? half : 0;
-        n -= half;
-    }
-    return lo + (b->keys[lo] < key);
-}
-
-/* Where `value` is in a block, or belongs. */
-static place find_in_block(const cut_block *b, const me_value *value, uint64_t key, bool exact)
-{
-    place p = {0, keys_below(b, key), false};
-    for (; p.at < b->count && b->keys[p.at] == key; p.at++) {
-        if (exact && b->values == NULL) {
-            p.found = true;
-            return p;
-        }
-        me_value other = value_at(b, p.at);
-        int order = value_compare(&other, value);
-        if (order >= 0) {
-            p.found = order == 0;
-            return p;
-        }
-    }
-    return p;
-}
-
 /* Is the first cut of block i above `value`? */
 static bool starts_above(const cuts *c, uint32_t i, const me_value *value, uint64_t key)
 {
@@ -117,7 +18,7 @@ static bool starts_above(const cuts *c, uint32_t i, const me_value *value, uint6
     if (b->keys[0] != key) {
         return b->keys[0] > key;
     }
-    me_value first = value_at(b, 0);
+    me_value first = cut_value(b, 0);
     return value_compare(&first, value) > 0;
 }
 
@@ -128,7 +29,7 @@ static place find(const cuts *c, const me_value *value)
         return (place){0, 0, false};
     }
     bool exact;
-    uint64_t key = key_of(value, &exact);
+    uint64_t key = cut_key(value, &exact);
     uint32_t lo = 0, n = c->block_count;
     while (n > 1) {
         uint32_t half = n / 2;
@@ -136,64 +37,9 @@ static place find(const cuts *c, const me_value *value)
         lo = above ? lo : lo + half;
         n = above ? half : n - half;
     }
-    place p = find_in_block(cuts_block(c, lo), value, key, exact);
-    p.block = lo;
+    place p = {lo, 0, false};
+    p.at = cut_block_find(cuts_block(c, lo), value, key, exact, &p.found);
     return p;
-}
-
-static bool owns_bytes(const me_value *v)
-{
-    return v->type == ME_STRING || v->type == ME_BIG;
-}
-
-static void free_value(const me_value *v, heap *h)
-{
-    if (owns_bytes(v)) {
-        heap_free(h, (void *)(uintptr_t)v->as.s, v->len > 0 ? v->len : 1);
-    }
-}
-
-static void free_block(cut_block *b, heap *h)
-{
-    for (uint32_t i = 0; b->values != NULL && i < b->count; i++) {
-        free_value(&b->values[i], h);
-    }
-    heap_free(h, b->values, b->cap * sizeof(me_value));
-    heap_free(h, b, block_bytes(b->cap));
-}
-
-/* A block of `cap` cuts with cuts [from, to) of `b` (which may be NULL) moved into it. */
-static cut_block *copy_block(heap *h, cut_block *b, uint32_t from, uint32_t to, uint32_t cap)
-{
-    cut_block *copy = heap_alloc(h, block_bytes(cap));
-    if (copy == NULL) {
-        return NULL;
-    }
-    *copy = (cut_block){.count = to - from, .cap = cap};
-    if (b == NULL) {
-        return copy;
-    }
-    if (b->values != NULL) {
-        copy->values = heap_alloc(h, cap * sizeof(me_value));
-        if (copy->values == NULL) {
-            heap_free(h, copy, block_bytes(cap));
-            return NULL;
-        }
-        memcpy(copy->values, b->values + from, (to - from) * sizeof(me_value));
-    }
-    memcpy(copy->keys, b->keys + from, (to - from) * sizeof(uint64_t));
-    memcpy(labels_of(copy), labels_of(b) + from, (to - from) * sizeof(uint32_t));
-    memcpy(references_of(copy), references_of(b) + from, (to - from) * sizeof(uint32_t));
-    return copy;
-}
-
-/* Frees a block whose values were moved elsewhere. */
-static void free_shell(cut_block *b, heap *h)
-{
-    if (b != NULL) {
-        heap_free(h, b->values, b->cap * sizeof(me_value));
-        heap_free(h, b, block_bytes(b->cap));
-    }
 }
 
 static void set_block(cuts *c, uint32_t i, cut_block *b)
@@ -209,27 +55,12 @@ static void set_block(cuts *c, uint32_t i, cut_block *b)
 static bool resize_block(cuts *c, heap *h, uint32_t i, uint32_t cap)
 {
     cut_block *b = cuts_block(c, i);
-    cut_block *resized = copy_block(h, b, 0, b->count, cap);
+    cut_block *resized = cut_block_copy(h, b, 0, b->count, cap);
     if (resized != NULL) {
-        free_shell(b, h);
+        cut_block_free_shell(b, h);
         set_block(c, i, resized);
     }
     return resized != NULL;
-}
-
-static bool keep_values(cut_block *b, heap *h)
-{
-    if (b->values == NULL) {
-        me_value *values = heap_alloc(h, b->cap * sizeof(me_value));
-        if (values == NULL) {
-            return false;
-        }
-        for (uint32_t i = 0; i < b->count; i++) {
-            values[i] = value_at(b, i);
-        }
-        b->values = values;
-    }
-    return true;
 }
 
 /* ---- labels -------------------------------------------------------------------------------------- */
@@ -248,11 +79,11 @@ static uint32_t region_end(const me_value *v)
 static uint32_t label_before(const cuts *c, place p)
 {
     if (p.at > 0) {
-        return labels_of(cuts_block(c, p.block))[p.at - 1];
+        return cut_labels(cuts_block(c, p.block))[p.at - 1];
     }
     if (p.block > 0) {
         cut_block *b = cuts_block(c, p.block - 1);
-        return labels_of(b)[b->count - 1];
+        return cut_labels(b)[b->count - 1];
     }
     return 0;
 }
@@ -261,9 +92,9 @@ static uint32_t label_before(const cuts *c, place p)
 static uint32_t label_from(const cuts *c, place p)
 {
     if (c->block_count > 0 && p.at < cuts_block(c, p.block)->count) {
-        return labels_of(cuts_block(c, p.block))[p.at];
+        return cut_labels(cuts_block(c, p.block))[p.at];
     }
-    return p.block + 1 < c->block_count ? labels_of(cuts_block(c, p.block + 1))[0] : 0;
+    return p.block + 1 < c->block_count ? cut_labels(cuts_block(c, p.block + 1))[0] : 0;
 }
 
 /* A label for a new cut at `p`; 0 when there is no room. Between two cuts the middle; at an end a
@@ -298,15 +129,15 @@ static bool split(cuts *c, heap *h, place *p)
     if (c->block_count <= 1) {
         many = NULL;
     }
-    cut_block *low = copy_block(h, full, 0, half, half + 32);
-    cut_block *high = copy_block(h, full, half, full->count, full->count - half + 32);
+    cut_block *low = cut_block_copy(h, full, 0, half, half + 32);
+    cut_block *high = cut_block_copy(h, full, half, full->count, full->count - half + 32);
     if (low == NULL || high == NULL ||
         !heap_reserve(h, &many, &cap, c->block_count + 1, sizeof(cut_block *))) {
-        free_shell(low, h);
-        free_shell(high, h);
+        cut_block_free_shell(low, h);
+        cut_block_free_shell(high, h);
         return false;
     }
-    free_shell(full, h);
+    cut_block_free_shell(full, h);
     memmove(many + p->block + 2, many + p->block + 1,
             (c->block_count - p->block - 1) * sizeof(cut_block *));
     many[p->block] = low;
@@ -325,7 +156,7 @@ static bool split(cuts *c, heap *h, place *p)
 static bool make_room(cuts *c, heap *h, place *p)
 {
     if (c->block_count == 0) {
-        c->blocks.one = copy_block(h, NULL, 0, 0, 2);
+        c->blocks.one = cut_block_copy(h, NULL, 0, 0, 2);
         c->block_count = c->blocks.one != NULL;
         return c->block_count == 1;
     }
@@ -340,47 +171,13 @@ static bool make_room(cuts *c, heap *h, place *p)
     return resize_block(c, h, p->block, grown < CUTS_BLOCK ? grown : CUTS_BLOCK);
 }
 
-static void insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label, const me_value *kept)
-{
-    uint32_t after = b->count - at;
-    uint32_t *labels = labels_of(b), *references = references_of(b);
-    memmove(b->keys + at + 1, b->keys + at, after * sizeof(uint64_t));
-    memmove(labels + at + 1, labels + at, after * sizeof(uint32_t));
-    memmove(references + at + 1, references + at, after * sizeof(uint32_t));
-    b->keys[at] = key;
-    labels[at] = label;
-    references[at] = 1;
-    if (b->values != NULL) {
-        memmove(b->values + at + 1, b->values + at, after * sizeof(me_value));
-        b->values[at] = *kept;
-    }
-    b->count++;
-}
-
-/* A copy of the value that owns its bytes. */
-static bool copy_value(heap *h, const me_value *value, me_value *copy)
-{
-    *copy = *value;
-    if (owns_bytes(value)) {
-        char *bytes = heap_alloc(h, value->len > 0 ? value->len : 1);
-        if (bytes == NULL) {
-            return false;
-        }
-        if (value->len > 0) {
-            memcpy(bytes, value->as.s, value->len);
-        }
-        copy->as.s = bytes;
-    }
-    return true;
-}
-
 static void drop_block_if_empty(cuts *c, heap *h, uint32_t i)
 {
     cut_block *b = cuts_block(c, i);
     if (b->count > 0) {
         return;
     }
-    free_block(b, h);
+    cut_block_free(b, h);
     c->block_count--;
     if (c->block_count == 0) {
         c->blocks.one = NULL;
@@ -399,27 +196,27 @@ cuts_status cuts_acquire(cuts *c, heap *h, const me_value *value)
 {
     place p = find(c, value);
     if (p.found) {
-        references_of(cuts_block(c, p.block))[p.at]++;
+        cut_references(cuts_block(c, p.block))[p.at]++;
         return CUTS_OK;
     }
     bool exact;
-    uint64_t key = key_of(value, &exact);
+    uint64_t key = cut_key(value, &exact);
     uint32_t label = choose_label(c, p, value);
     if (label == 0) {
         return CUTS_FULL;
     }
     me_value kept;
-    if (!copy_value(h, value, &kept)) {
+    if (!cut_value_copy(h, value, &kept)) {
         return CUTS_NOMEM;
     }
-    if (!make_room(c, h, &p) || (!exact && !keep_values(cuts_block(c, p.block), h))) {
-        free_value(&kept, h);
+    if (!make_room(c, h, &p) || (!exact && !cut_block_keep_values(cuts_block(c, p.block), h))) {
+        cut_value_free(&kept, h);
         if (c->block_count > 0) {
             drop_block_if_empty(c, h, p.block);
         }
         return CUTS_NOMEM;
     }
-    insert(cuts_block(c, p.block), p.at, key, label, &kept);
+    cut_block_insert(cuts_block(c, p.block), p.at, key, label, &kept);
     c->count++;
     return CUTS_OK;
 }
@@ -427,29 +224,18 @@ cuts_status cuts_acquire(cuts *c, heap *h, const me_value *value)
 uint32_t cuts_label(const cuts *c, const me_value *value)
 {
     place p = find(c, value);
-    return labels_of(cuts_block(c, p.block))[p.at];
+    return cut_labels(cuts_block(c, p.block))[p.at];
 }
 
 void cuts_release(cuts *c, heap *h, const me_value *value)
 {
     place p = find(c, value);
     cut_block *b = cuts_block(c, p.block);
-    uint32_t *labels = labels_of(b), *references = references_of(b);
-    if (--references[p.at] > 0) {
+    if (--cut_references(b)[p.at] > 0) {
         return;
     }
-    if (b->values != NULL) {
-        free_value(&b->values[p.at], h);
-    }
-    b->count--;
+    cut_block_remove(b, h, p.at);
     c->count--;
-    uint32_t after = b->count - p.at;
-    memmove(b->keys + p.at, b->keys + p.at + 1, after * sizeof(uint64_t));
-    memmove(labels + p.at, labels + p.at + 1, after * sizeof(uint32_t));
-    memmove(references + p.at, references + p.at + 1, after * sizeof(uint32_t));
-    if (b->values != NULL) {
-        memmove(b->values + p.at, b->values + p.at + 1, after * sizeof(me_value));
-    }
     if (b->count > 0 && b->count < b->cap / 4) {
         resize_block(c, h, p.block, b->cap / 2); /* no memory for less: keep what there is */
     }
@@ -460,7 +246,7 @@ uint32_t cuts_locate(const cuts *c, const me_value *value)
 {
     place p = find(c, value);
     if (p.found) {
-        return labels_of(cuts_block(c, p.block))[p.at];
+        return cut_labels(cuts_block(c, p.block))[p.at];
     }
     uint32_t left = label_before(c, p);
     return left != 0 ? left + 1 : region_start(value);
@@ -472,8 +258,8 @@ double cuts_share(const cuts *c, uint32_t lo, uint32_t width)
         return 1.0;
     }
     cut_block *end = cuts_block(c, c->block_count - 1);
-    double first = labels_of(cuts_block(c, 0))[0];
-    double last = labels_of(end)[end->count - 1];
+    double first = cut_labels(cuts_block(c, 0))[0];
+    double last = cut_labels(end)[end->count - 1];
     double a = lo > first ? lo : first;
     double b = (double)lo + width < last ? (double)lo + width : last;
     double share = last > first ? (b - a) / (last - first) : 0.5;
@@ -484,7 +270,7 @@ double cuts_share(const cuts *c, uint32_t lo, uint32_t width)
 void cuts_free(cuts *c, heap *h)
 {
     for (uint32_t i = 0; i < c->block_count; i++) {
-        free_block(cuts_block(c, i), h);
+        cut_block_free(cuts_block(c, i), h);
     }
     if (c->block_count > 1) {
         heap_free(h, c->blocks.many, c->block_cap * sizeof(cut_block *));
@@ -524,7 +310,7 @@ bool cuts_plan_relabel(const cuts *c, heap *h, cuts_map *map)
     for (uint32_t i = 0; i < c->block_count; i++) {
         cut_block *b = cuts_block(c, i);
         for (uint32_t j = 0; j < b->count; j++, at++) {
-            uint32_t label = labels_of(b)[j];
+            uint32_t label = cut_labels(b)[j];
             bool text = label >= LABEL_STRINGS;
             map->from[at] = label;
             map->to[at] = spread(text ? LABEL_STRINGS : LABEL_NUMBERS,
@@ -540,7 +326,7 @@ void cuts_apply_relabel(cuts *c, const cuts_map *map)
     for (uint32_t i = 0; i < c->block_count; i++) {
         cut_block *b = cuts_block(c, i);
         for (uint32_t j = 0; j < b->count; j++, at++) {
-            labels_of(b)[j] = map->to[at];
+            cut_labels(b)[j] = map->to[at];
         }
     }
     c->count_at_relabel = c->count;
@@ -568,17 +354,17 @@ static bool validate_block(cut_block *b, me_value *previous, uint32_t *label, co
 {
     REQUIRE(b->count > 0 && b->count <= b->cap);
     for (uint32_t i = 0; i < b->count; i++) {
-        me_value v = value_at(b, i);
+        me_value v = cut_value(b, i);
         bool exact;
-        REQUIRE(key_of(&v, &exact) == b->keys[i]);
+        REQUIRE(cut_key(&v, &exact) == b->keys[i]);
         REQUIRE(exact || b->values != NULL);
-        REQUIRE(references_of(b)[i] > 0);
-        REQUIRE(labels_of(b)[i] >= region_start(&v) + CUTS_GAP);
-        REQUIRE(labels_of(b)[i] + CUTS_GAP <= region_end(&v));
+        REQUIRE(cut_references(b)[i] > 0);
+        REQUIRE(cut_labels(b)[i] >= region_start(&v) + CUTS_GAP);
+        REQUIRE(cut_labels(b)[i] + CUTS_GAP <= region_end(&v));
         REQUIRE(previous->type == 0 || value_compare(previous, &v) < 0);
-        REQUIRE(previous->type == 0 || *label + CUTS_GAP <= labels_of(b)[i]);
+        REQUIRE(previous->type == 0 || *label + CUTS_GAP <= cut_labels(b)[i]);
         *previous = v;
-        *label = labels_of(b)[i];
+        *label = cut_labels(b)[i];
     }
     return true;
 }
@@ -603,7 +389,7 @@ uint64_t cuts_references(const cuts *c)
     for (uint32_t i = 0; i < c->block_count; i++) {
         cut_block *b = cuts_block(c, i);
         for (uint32_t j = 0; j < b->count; j++) {
-            sum += references_of(b)[j];
+            sum += cut_references(b)[j];
         }
     }
     return sum;
@@ -614,7 +400,7 @@ bool cuts_has_end(const cuts *c, uint32_t label)
     for (uint32_t i = 0; i < c->block_count; i++) {
         cut_block *b = cuts_block(c, i);
         for (uint32_t j = 0; j < b->count; j++) {
-            if (label + 1 - labels_of(b)[j] <= 2) {
+            if (label + 1 - cut_labels(b)[j] <= 2) {
                 return true;
             }
         }

@@ -210,7 +210,7 @@ static void test_epoch_wrap(void)
 static void test_long_walks(void)
 {
     static model m;
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 20; round++) {
         char s[1400];
         uint32_t period = 1 + check_below(&state, 4), breaks = check_below(&state, 4);
         for (uint32_t i = 0; i < sizeof s; i++) {
