@@ -24,7 +24,7 @@
 #define AVX2 __attribute__((target("avx2")))
 #endif
 
-enum { LANES = 32, ABSENT = 0xFFFF, AHEAD = 12 };
+enum { LANES = 32, ABSENT = 0xFFFF };
 
 typedef struct {
     const uint16_t *columns; /* slot after slot: attributes, least values, widths; `rows` each */
@@ -60,39 +60,31 @@ static uint64_t emit(scan *s, uint64_t count)
     return found;
 }
 
-/* Survivors are few and far between: the processor does not guess where the next are. */
-static inline void fetch_ahead(block b)
-{
-    __builtin_prefetch(b.attr);
-    __builtin_prefetch(b.least);
-    __builtin_prefetch(b.width);
-}
-
 /* Scan for the event in `s`. `test` gives the rows of a block that hold, by `event`. */
-#define SCAN_BODY(s, test, event)                                                      \
-    uint32_t *const blocks = (s)->blocks, *const masks = (s)->masks;                   \
-    const uint64_t all = (s)->rows / LANES;                                            \
-    uint64_t count = 0;                                                                \
-    _Pragma("GCC unroll 4") for (uint64_t i = 0; i < all; i++)                         \
-    {                                                                                  \
-        uint32_t mask = test(block_at(s, 0, i), event);                                \
-        blocks[count] = (uint32_t)i;                                                   \
-        masks[count] = mask;                                                           \
-        count += mask != 0;                                                            \
-    }                                                                                  \
-    (s)->read += all;                                                                  \
-    for (uint64_t slot = 1; slot < (s)->slots; slot++) {                               \
-        uint64_t kept = 0;                                                             \
-        (s)->read += count;                                                            \
-        for (uint64_t i = 0; i < count; i++) {                                         \
-            uint32_t number = blocks[i];                                               \
-            uint32_t mask = masks[i] & test(block_at(s, slot, number), event);         \
-            blocks[kept] = number;                                                     \
-            masks[kept] = mask;                                                        \
-            kept += mask != 0;                                                         \
-        }                                                                              \
-        count = kept;                                                                  \
-    }                                                                                  \
+#define SCAN_BODY(s, test, event)                                              \
+    uint32_t *const blocks = (s)->blocks, *const masks = (s)->masks;           \
+    const uint64_t all = (s)->rows / LANES;                                    \
+    uint64_t count = 0;                                                        \
+    _Pragma("GCC unroll 4") for (uint64_t i = 0; i < all; i++)                 \
+    {                                                                          \
+        uint32_t mask = test(block_at(s, 0, i), event);                        \
+        blocks[count] = (uint32_t)i;                                           \
+        masks[count] = mask;                                                   \
+        count += mask != 0;                                                    \
+    }                                                                          \
+    (s)->read += all;                                                          \
+    for (uint64_t slot = 1; slot < (s)->slots; slot++) {                       \
+        uint64_t kept = 0;                                                     \
+        (s)->read += count;                                                    \
+        for (uint64_t i = 0; i < count; i++) {                                 \
+            uint32_t number = blocks[i];                                       \
+            uint32_t mask = masks[i] & test(block_at(s, slot, number), event); \
+            blocks[kept] = number;                                             \
+            masks[kept] = mask;                                                \
+            kept += mask != 0;                                                 \
+        }                                                                      \
+        count = kept;                                                          \
+    }                                                                          \
     return emit(s, count);
 
 /* ---- portable ---------------------------------------------------------------------------------- */
@@ -107,10 +99,7 @@ static inline uint32_t test_portable(block b, const uint16_t *table)
     return mask;
 }
 
-static uint64_t scan_portable(scan *s)
-{
-    SCAN_BODY(s, test_portable, s->table)
-}
+static uint64_t scan_portable(scan *s){SCAN_BODY(s, test_portable, s -> table)}
 
 #if defined(__x86_64__)
 
@@ -140,10 +129,7 @@ AVX2 static inline uint32_t test_avx2(block b, const uint16_t *table)
     return (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(packed, 0xD8));
 }
 
-AVX2 static uint64_t scan_avx2(scan *s)
-{
-    SCAN_BODY(s, test_avx2, s->table)
-}
+AVX2 static uint64_t scan_avx2(scan *s){SCAN_BODY(s, test_avx2, s -> table)}
 
 /* ---- AVX-512 ----------------------------------------------------------------------------------- */
 

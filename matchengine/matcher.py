@@ -302,7 +302,9 @@ class Matcher(_core.Engine, Generic[IdT]):
         stored filters; `candidates` and `survivors` the rows that `events` have sieved and
         verified so far.
         """
-        return self.numbers()
+        numbers = self.numbers()
+        rows = {kind: numbers.pop(kind) for kind in ("equal", "range", "pattern", "present")}
+        return {**numbers, "rows": rows, "simd": _core.simd()}
 
 
 def _pairs(subscriptions: Any) -> Iterator[tuple[Any, Any]]:

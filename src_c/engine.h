@@ -27,7 +27,7 @@
 #include "paths.h"
 #include "pool.h"
 #include "program.h"
-#include "strings.h"
+#include "string_index.h"
 
 #define PATH_SAMPLE 16u /* labels kept per path with ranges, to estimate how often one holds */
 

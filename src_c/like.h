@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-#include "strings.h"
+#include "string_index.h"
 
 /* Stands for `_` in a compiled core; not a byte of UTF-8. */
 #define LIKE_ANY ((char)0xFF)

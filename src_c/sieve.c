@@ -99,7 +99,7 @@ AVX512 static inline __mmask16 needs16(const table512 *t, __m512i needs, __mmask
 
 AVX512 static inline __mmask16 valid16(uint32_t left)
 {
-    return left >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << left) - 1);
+    return (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1);
 }
 
 AVX512 static uint32_t needs_avx512(const uint32_t *needs, uint32_t count, const sieve_bits *bits,

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # for both files, `x.h` and `x.c`; `x.c` is listed apart where it builds on more than its header.
 C_ORDER = [
     # bits and pieces
-    "matchengine", "require", "hash", "heap", "lock", "pool",
+    "matchengine", "require", "prefetch", "hash", "heap", "lock", "pool",
     "fold_table", "value", "number", "utf8",
     # events
     "paths", "event", "json_scan", "json_string", "json",
@@ -21,9 +21,9 @@ C_ORDER = [
     "filter", "filter_check", "lex", "parse", "bind", "parser",
     "parse_constant", "parse_leaf", "parse.c",
     # indexes
-    "test", "strings", "like", "like_masks", "like.c",
-    "needles", "grams", "strings_index", "strings.c",
-    "cuts", "clusters", "constants", "sieve", "bodies", "program",
+    "test", "string_index", "like", "like_masks", "like.c", "needles", "needle_walk", "grams",
+    "string_parts", "string_index.c", "string_search", "string_validate",
+    "cuts", "cut_block", "cuts.c", "sieve", "clusters", "constants", "bodies", "program",
     # the whole: changing it
     "engine", "cost", "file", "relabel", "acquire",
     "compiler", "compile_tree", "compile_anchor", "compile_code", "compile",
@@ -34,7 +34,7 @@ C_ORDER = [
 
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
-    "errors", "values", "_c", "_filters", "filters", "_core", "matcher",
+    "errors", "limits", "values", "_c", "_filters", "_printer", "filters", "_mapping", "_engine", "_core", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
     "_reference_values", "_reference_filter", "_reference_parser", "reference",
     "__init__", "cli",

@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "like_oracle.h"
-#include "strings_index.h"
+#include "string_parts.h"
 
 #define MOST 400u /* patterns in the model */
 

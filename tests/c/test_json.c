@@ -157,7 +157,7 @@ static void test_numbers(bench *b)
     CHECK(refuses(b, "{\"x\":1.5.5}", 8, "expected ',' or '}'"));
 }
 
-static void test_strings(bench *b)
+static void test_string_index(bench *b)
 {
     CHECK(keeps(b, "{\"x\":\"a string longer than one block of sixteen\"}",
                 "x=\"a string longer than one block of sixteen\""));
@@ -444,7 +444,7 @@ int main(void)
     set_up(&b);
     test_paths_and_values(&b);
     test_numbers(&b);
-    test_strings(&b);
+    test_string_index(&b);
     test_windows(&b);
     test_structure(&b);
     test_duplicates(&b);

@@ -1,4 +1,4 @@
-/* strings_index.h - the inside of a string_index.
+/* string_parts.h - the inside of a string_index.
  *
  * Every pattern is filed under one *needle*, bytes that each of its texts must hold: the pattern
  * itself for SUFFIX and CONTAINS, the most selective literal of a LIKE. What the needle is tied to
@@ -32,8 +32,8 @@
  * Patterns that differ only outside their literals ('%abc%_', '%abc%__', ...) share a needle, so a
  * text that has it is matched against all of them.
  */
-#ifndef MATCHENGINE_STRINGS_INDEX_H
-#define MATCHENGINE_STRINGS_INDEX_H
+#ifndef MATCHENGINE_STRING_PARTS_H
+#define MATCHENGINE_STRING_PARTS_H
 
 #include "grams.h"
 #include "like.h"

@@ -1,4 +1,4 @@
-#include "strings_index.h"
+#include "string_parts.h"
 
 #include "require.h"
 

@@ -1,5 +1,5 @@
 #include "require.h"
-#include "strings_index.h"
+#include "string_parts.h"
 
 static bool validate_slots(const string_index *ix, const char **why)
 {

@@ -1,6 +1,6 @@
-/* strings.h - which patterns does this string satisfy? One pass for all of them. */
-#ifndef MATCHENGINE_STRINGS_H
-#define MATCHENGINE_STRINGS_H
+/* string_index.h - which patterns does this string satisfy? One pass for all of them. */
+#ifndef MATCHENGINE_STRING_INDEX_H
+#define MATCHENGINE_STRING_INDEX_H
 
 #include "heap.h"
 #include "value.h"
@@ -41,7 +41,7 @@ typedef struct string_hits {
     heap heap;
     uint32_t *numbers;
     uint32_t count, cap;
-    /* scratch, private to strings_search.c */
+    /* scratch, private to string_search.c */
     uint32_t *seen;
     uint32_t seen_cap;
     uint32_t epoch;

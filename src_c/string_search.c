@@ -1,4 +1,4 @@
-#include "strings_index.h"
+#include "string_parts.h"
 
 /* One search over the text, or over its fold. */
 typedef struct search {

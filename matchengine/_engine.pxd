@@ -1,0 +1,31 @@
+from matchengine cimport _c
+from matchengine._mapping cimport Scratch
+
+
+cdef class Pin:
+    cdef Py_ssize_t count
+    cdef long long epoch
+
+
+cdef class Store:
+    cdef _c.me_engine *engine  # owned
+    cdef _c.me_limits limits
+    cdef list table  # id per handle; None where nothing is
+    cdef list scratches  # idle ones
+    cdef object pins  # deque of Pin, oldest first; the last one is current
+    cdef object retired  # deque of (epoch, handle)
+    cdef Pin pin
+    cdef Py_ssize_t pinned
+    cdef _c.me_counters counters
+
+    cdef void read_lock(self) noexcept
+    cdef void write_lock(self) noexcept
+    cdef Pin take_pin(self)
+    cdef Pin take_pin_of(self, Pin pin)
+    cdef void drop_pin(self, Pin pin) noexcept
+    cdef Scratch take_scratch(self)
+    cdef int give_scratch(self, Scratch scratch) except -1
+    cdef object let_go(self)
+    cdef void learn(self) noexcept
+    cdef void trim(self) noexcept
+    cdef int open_pin(self) except -1

@@ -1,0 +1,273 @@
+"""The writer's side of the engine: subscriptions in and out, locks, and who still holds a handle.
+
+Two rules keep threads safe:
+
+1.  A lock of the engine is never waited for while the GIL is held. It is tried first, and waited
+    for without the GIL. So a thread that holds the lock may take the GIL back at any time.
+2.  No code of anybody else runs while the lock is held: events are exact builtins by then (see
+    values.py), and ids are only moved between lists, never hashed or compared.
+
+Handles: a removed handle is kept back while a result that may hold it is alive. Every match pins
+the current `Pin`; a removal under pins closes that pin and opens a new one, and the handle goes
+back to the engine once its pin and all older ones are let go.
+"""
+
+from collections import deque
+from os import urandom
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t
+
+from matchengine cimport _c
+from matchengine._mapping cimport Scratch
+
+NO_DESTINATION = _c.ME_NO_DESTINATION
+
+
+cdef class Pin:
+    """Results alive since a point in the history of removals."""
+
+
+cdef class Store:
+    """A C engine with its locks, scratches, pins and the ids of its handles."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.table = []
+        self.scratches = []
+        self.pin = Pin()
+        self.pins = deque([self.pin])
+        self.retired = deque()
+
+    def open(self, limits):
+        """Make the C engine, with an object that has the fields of Limits. Called once."""
+        self.limits.filter_bytes = limits.filter_bytes
+        self.limits.filter_depth = limits.filter_depth
+        self.limits.predicates = limits.predicates
+        self.limits.in_values = limits.in_values
+        self.limits.event_bytes = limits.event_bytes
+        self.limits.event_depth = limits.event_depth
+        self.limits.event_values = limits.event_values
+        self.limits.digits = limits.digits
+        self.engine = _c.me_engine_new(&self.limits, int.from_bytes(urandom(8), "little"))
+        if self.engine == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        _c.me_engine_free(self.engine)
+
+    # ---- locks, pins, scratches -------------------------------------------------------------
+
+    cdef void read_lock(self) noexcept:
+        if not _c.me_engine_try_read_lock(self.engine):
+            with nogil:
+                _c.me_engine_read_lock(self.engine)
+
+    cdef void write_lock(self) noexcept:
+        if not _c.me_engine_try_write_lock(self.engine):
+            with nogil:
+                _c.me_engine_write_lock(self.engine)
+
+    cdef Pin take_pin(self):
+        cdef Pin pin = self.pin
+        pin.count += 1
+        self.pinned += 1
+        return pin
+
+    cdef void drop_pin(self, Pin pin) noexcept:
+        pin.count -= 1
+        self.pinned -= 1
+
+    cdef Scratch take_scratch(self):
+        if self.scratches:
+            return <Scratch>self.scratches.pop()
+        return Scratch()
+
+    cdef int give_scratch(self, Scratch scratch) except -1:
+        _c.me_event_take_counters(scratch.event, &self.counters)
+        self.scratches.append(scratch)
+        return 0
+
+    cdef object let_go(self):
+        """Give retired handles back whose results are gone. Write lock held.
+
+        Returns the ids that are dropped by it: the caller lets them go after the lock.
+        """
+        cdef Pin oldest
+        dropped = []
+        while len(self.pins) > 1 and (<Pin>self.pins[0]).count == 0:
+            self.pins.popleft()
+        oldest = <Pin>self.pins[0]
+        while self.retired and (oldest.count == 0 or self.retired[0][0] < oldest.epoch):
+            handle = self.retired.popleft()[1]
+            dropped.append(self.table[handle])
+            self.table[handle] = None
+            _c.me_engine_release_handle(self.engine, handle)
+        return dropped
+
+    cdef void learn(self) noexcept:
+        """Hand what idle scratches have sampled to the engine. Write lock held."""
+        for scratch in self.scratches:
+            _c.me_engine_learn(self.engine, (<Scratch>scratch).event)
+
+    # ---- subscriptions ------------------------------------------------------------------------
+
+    def insert(self, ir: bytes, id, destination):
+        """Add a filter (named IR) and return its handle. Raises MemoryError."""
+        cdef uint32_t handle = 0
+        cdef uint32_t to = destination
+        cdef _c.me_status status
+        self.table.append(None)  # room for one more: what follows must not fail
+        self.write_lock()
+        dropped = self.let_go()
+        self.learn()
+        status = _c.me_engine_add(
+            self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), to, &handle)
+        if status == _c.ME_OK and handle < len(self.table):
+            self.table[handle] = id
+        _c.me_engine_write_unlock(self.engine)
+        self.trim()
+        del dropped
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return handle
+
+    cdef void trim(self) noexcept:
+        """One entry of `table` for every handle ever given."""
+        end = _c.me_engine_handle_end(self.engine)
+        if len(self.table) > end:
+            del self.table[end:]
+
+    def insert_many(self, list irs, list ids, list destinations):
+        """Add many filters as one operation: all or none. Returns their handles."""
+        cdef Py_ssize_t done = 0, count = len(irs)
+        cdef uint32_t handle = 0
+        cdef _c.me_status status = _c.ME_OK
+        cdef bytes ir
+        handles = [0] * count
+        self.table.extend([None] * count)
+        self.write_lock()
+        dropped = self.let_go()
+        self.learn()
+        while done < count and status == _c.ME_OK:
+            ir = <bytes>irs[done]
+            status = _c.me_engine_add(
+                self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir),
+                <uint32_t>destinations[done], &handle)
+            if status == _c.ME_OK:
+                handles[done] = handle
+                self.table[handle] = ids[done]
+                done += 1
+        if status != _c.ME_OK:
+            for index in range(done):
+                handle = handles[index]
+                _c.me_engine_remove(self.engine, handle)
+                _c.me_engine_release_handle(self.engine, handle)
+                self.table[handle] = None
+        _c.me_engine_write_unlock(self.engine)
+        self.trim()
+        del dropped
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return handles
+
+    def change(self, handle, ir: bytes, destination):
+        """Give a live handle another filter. Raises MemoryError."""
+        cdef uint32_t number = handle, to = destination
+        cdef _c.me_status status
+        self.write_lock()
+        self.learn()
+        status = _c.me_engine_replace(
+            self.engine, number, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), to)
+        _c.me_engine_write_unlock(self.engine)
+        if status != _c.ME_OK:
+            raise MemoryError()
+
+    def delete(self, handles):
+        """Take live handles out as one operation."""
+        cdef uint32_t number
+        kept = list(handles)
+        self.write_lock()
+        for handle in kept:
+            number = handle
+            _c.me_engine_remove(self.engine, number)
+            self.retired.append((self.pin.epoch, handle))
+        if self.pin.count > 0:
+            self.open_pin()
+        dropped = self.let_go()
+        _c.me_engine_write_unlock(self.engine)
+        del dropped
+
+    cdef int open_pin(self) except -1:
+        cdef Pin pin = Pin()
+        pin.epoch = self.pin.epoch + 1
+        self.pins.append(pin)
+        self.pin = pin
+        return 0
+
+    def filter_of(self, handle):
+        """The filter of a live handle (named IR)."""
+        cdef uint32_t number = handle
+        cdef size_t size
+        cdef bytes ir = None
+        self.read_lock()
+        try:
+            size = _c.me_engine_filter(self.engine, number, NULL, 0)
+            if size == 0:
+                raise MemoryError()
+            ir = PyBytes_FromStringAndSize(NULL, size)
+            _c.me_engine_filter(
+                self.engine, number, <uint8_t *>PyBytes_AS_STRING(ir), size)
+        finally:
+            _c.me_engine_read_unlock(self.engine)
+        return ir
+
+    def destination_of(self, handle):
+        """The destination number of a live handle, or NO_DESTINATION."""
+        cdef uint32_t number = handle
+        return _c.me_engine_destination(self.engine, number)
+
+    def diagnose(self, ir: bytes):
+        """What adding this filter would do: the fields of me_diagnosis as a dict."""
+        cdef _c.me_diagnosis found
+        cdef _c.me_status status
+        self.write_lock()
+        self.learn()
+        status = _c.me_engine_diagnose(
+            self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), &found)
+        _c.me_engine_write_unlock(self.engine)
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return found
+
+    def numbers(self):
+        """The engine's statistics and counters as a dict."""
+        cdef _c.me_stats s
+        self.read_lock()
+        _c.me_engine_stats(self.engine, &s)
+        _c.me_engine_read_unlock(self.engine)
+        return {**s, **self.counters}
+
+    def validate(self):
+        """Check every invariant of the engine; raises AssertionError that names a broken one."""
+        cdef const char *why = NULL
+        self.read_lock()
+        valid = _c.me_engine_validate(self.engine, &why)
+        _c.me_engine_read_unlock(self.engine)
+        if not valid:
+            raise AssertionError(why.decode())
+
+    def ids(self, handles, /):
+        """The ids of handles: of a Matches while it is alive, or of live subscriptions."""
+        cdef list table = self.table
+        return [table[handle] for handle in handles]
+
+    cdef Pin take_pin_of(self, Pin pin):
+        """The same point in history for another result."""
+        pin.count += 1
+        self.pinned += 1
+        return pin
+
+
+def fail_allocations_after(successes):
+    """Test hook, see _core: this module has its own copy of the core's code."""
+    _c.heap_fail_after(successes)

@@ -1,0 +1,242 @@
+"""Random filters against random events by the hundred million: the core beside its twin.
+
+    python tests/soak.py                       10^8 pairs on all cores
+    python tests/soak.py --pairs 1e9 --seed 7
+
+A pair is a filter and an event that has some path of the filter; all others are compared too, and
+not counted. The truth of every leaf for every event comes from the twin (`reference.evaluate`);
+leaves are then combined for all events at once with NumPy, F, U and T being 0, 1 and 2, so that AND
+is the minimum, OR the maximum and NOT `2 - x`. A sample of the pairs is checked against the twin
+alone. Exit status 1: a disagreement, or so few (so many) true filters that little was tested.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from matchengine import Matcher, _core, reference
+from matchengine.reference import And, Constant, Leaf, Node, Not, flatten, load_event
+from strategies import Rolled, any_filter_text, event_of, json_line
+
+FILTERS = 12_000
+EVENTS = 400  # of one phase; each is used once
+SAMPLED = 300  # pairs of a phase that the twin decides alone
+SHARE = (0.05, 0.60)  # of true filters among the pairs
+
+Codes = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
+
+
+class Round(NamedTuple):
+    """What one round found."""
+
+    pairs: int
+    true: int
+    disagreements: list[str]
+
+
+# ---- the twin, in bulk ------------------------------------------------------------------------------
+
+
+def leaves_of(node: Node) -> Iterator[Leaf]:
+    if isinstance(node, Leaf):
+        yield node
+    elif isinstance(node, Not):
+        yield from leaves_of(node.operand)
+    elif not isinstance(node, Constant):
+        for operand in node.operands:
+            yield from leaves_of(operand)
+
+
+def code_of(outcome: bool | None) -> int:
+    return 1 if outcome is None else 2 * outcome
+
+
+class Truths:
+    """The outcome of each leaf for each event, and which paths each event has."""
+
+    def __init__(self, nodes: list[Node], events: list[dict[str, list[Any]]]) -> None:
+        by_path: dict[str, list[Leaf]] = {}
+        for leaf in {str(leaf): leaf for node in nodes for leaf in leaves_of(node)}.values():
+            by_path.setdefault(leaf.path, []).append(leaf)
+        self._codes: dict[str, Codes] = {}
+        self._present: dict[str, Flags] = {}
+        for path, leaves in by_path.items():
+            values = [event.get(path) for event in events]
+            self._present[path] = np.array([value is not None for value in values])
+            for leaf in leaves:
+                missing = code_of(reference.evaluate(leaf, {}))
+                self._codes[str(leaf)] = np.array(
+                    [
+                        missing if v is None else code_of(reference.evaluate(leaf, {path: v}))
+                        for v in values
+                    ],
+                    dtype=np.int8,
+                )
+        self._events = len(events)
+
+    def evaluate(self, node: Node) -> Codes:
+        if isinstance(node, Leaf):
+            return self._codes[str(node)]
+        if isinstance(node, Constant):
+            return np.full(self._events, 2 * node.value, dtype=np.int8)
+        if isinstance(node, Not):
+            return (2 - self.evaluate(node.operand)).astype(np.int8)
+        combine = np.minimum if isinstance(node, And) else np.maximum
+        outcome = self.evaluate(node.operands[0])
+        for operand in node.operands[1:]:
+            outcome = combine(outcome, self.evaluate(operand))
+        return outcome
+
+    def counts(self, node: Node) -> Flags:
+        """The events that have some path of the filter."""
+        some = np.zeros(self._events, dtype=np.bool_)
+        for path in {leaf.path for leaf in leaves_of(node)}:
+            some |= self._present[path]
+        return some
+
+
+# ---- a phase: one state of the matcher, one batch of events -------------------------------------------
+
+
+def found_by(matcher: Matcher[int], events: list[Any]) -> Flags:
+    """found[filter, event]: does the core say that it matches? By the batch, in either form."""
+    batch: Any = "\n".join(events) if isinstance(events[0], str) else events
+    matches = matcher.match_batch(batch)
+    numbers = np.array(matcher.ids(matches.handles), dtype=np.intp)
+    rows = np.repeat(np.arange(len(events)), np.diff(matches.offsets))
+    found = np.zeros((FILTERS, len(events)), dtype=np.bool_)
+    found[numbers, rows] = True
+    if len(numbers) != int(found.sum()):
+        raise AssertionError("an id twice in one result")
+    return found
+
+
+def check_other_ways(
+    matcher: Matcher[int], events: list[Any], found: Flags, rolled: random.Random
+) -> Iterator[str]:
+    """One event at a time, and the other questions."""
+    for at in rolled.sample(range(len(events)), 20):
+        event = events[at]
+        ask = matcher.match_json if isinstance(event, str) else matcher.match
+        wanted = np.flatnonzero(found[:, at]).tolist()
+        if sorted(ask(event)) != wanted or matcher.count(event) != len(wanted):
+            yield f"one by one and as a batch differ: {event!r}"
+        if matcher.matches_any(event) != bool(wanted):
+            yield f"matches_any and match differ: {event!r}"
+
+
+def run_phase(
+    matcher: Matcher[int], nodes: dict[int, Node], events: list[Any], rolled: random.Random
+) -> Round:
+    plain = [load_event(event) if isinstance(event, str) else event for event in events]
+    values = [flatten(event) for event in plain]
+    found = found_by(matcher, events)
+    truths = Truths(list(nodes.values()), values)
+    pairs = true = 0
+    wrong = list(check_other_ways(matcher, events, found, rolled))
+    for number, node in nodes.items():
+        wanted = truths.evaluate(node) == 2
+        counted = truths.counts(node)
+        pairs += int(counted.sum())
+        true += int((wanted & counted).sum())
+        for at in np.flatnonzero(wanted != found[number])[:3]:
+            wrong.append(f"core says {found[number, at]}: {node} for {events[at]!r}")
+    gone = sorted(set(range(FILTERS)) - nodes.keys())
+    wrong += [f"a removed filter matched: {n}" for n in gone if found[n].any()]
+    for _ in range(SAMPLED):
+        number, at = rolled.choice(list(nodes)), rolled.randrange(len(events))
+        if reference.matches(nodes[number], plain[at]) != found[number, at]:
+            wrong.append(f"core says {found[number, at]}: {nodes[number]} for {events[at]!r}")
+    return Round(pairs, true, wrong)
+
+
+# ---- a round: one matcher and its changes -------------------------------------------------------------
+
+
+def kernels() -> list[str]:
+    return [name for name in ("portable", "avx2", "avx512", "neon") if _core.force_simd(name)]
+
+
+def run_round(seed: int) -> Round:
+    source, rolled = Rolled(seed), random.Random(seed)
+    matcher: Matcher[int] = Matcher()
+    texts = {number: any_filter_text(source) for number in range(FILTERS)}
+    nodes = {number: reference.parse(text) for number, text in texts.items()}
+    matcher.add_many(texts)
+    total = Round(0, 0, [])
+    for phase in range(4):
+        if phase > 0:
+            change(matcher, nodes, source, rolled)
+            matcher.validate()
+        _core.force_simd(rolled.choice(kernels()))
+        make: Any = event_of if phase % 2 == 0 else json_line
+        one = run_phase(matcher, nodes, [make(source) for _ in range(EVENTS)], rolled)
+        total = Round(*(a + b for a, b in zip(total, one, strict=True)))
+    return total
+
+
+def change(
+    matcher: Matcher[int], nodes: dict[int, Node], source: Rolled, rolled: random.Random
+) -> None:
+    """Replace a tenth, remove a tenth, put back half of what is missing."""
+    for number in rolled.sample(sorted(nodes), len(nodes) // 5):
+        if rolled.random() < 0.5:
+            matcher.remove(number)
+            del nodes[number]
+        else:
+            text = any_filter_text(source)
+            matcher.replace(number, text)
+            nodes[number] = reference.parse(text)
+    missing = sorted(set(range(FILTERS)) - nodes.keys())
+    for number in rolled.sample(missing, len(missing) // 2):
+        text = any_filter_text(source)
+        matcher.add(text, id=number)
+        nodes[number] = reference.parse(text)
+
+
+# ---- the command ----------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=float, default=1e8, help="how many to compare at least")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    pairs = true = wrong = 0
+    started = time.monotonic()
+    seeds = (options.seed * 1_000_003 + number for number in range(10**9))
+    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        waiting = [pool.apply_async(run_round, [next(seeds)]) for _ in range(options.jobs + 1)]
+        while pairs < options.pairs and wrong == 0:
+            one = waiting.pop(0).get()
+            waiting.append(pool.apply_async(run_round, [next(seeds)]))
+            pairs, true, wrong = pairs + one.pairs, true + one.true, wrong + len(one.disagreements)
+            print(
+                f"{pairs:>14,} pairs, {true / pairs:.1%} true, {wrong} disagreements, "
+                f"{time.monotonic() - started:.0f} s",
+                flush=True,
+            )
+            for text in one.disagreements[:20]:
+                print("   ", text)
+        pool.terminate()
+    low, high = SHARE
+    if not low <= true / pairs <= high:
+        print(f"{true / pairs:.1%} of the filters were true: expected {low:.0%} to {high:.0%}")
+        return 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
