@@ -60,6 +60,9 @@ cdef bint numbers_add(Numbers *n, const uint32_t *items, Py_ssize_t count) noexc
 cdef class Engine(Store):
     """What Matcher is made of."""
 
+    def __reduce__(self):
+        raise TypeError("an Engine cannot be copied or pickled")
+
     cdef object error(self, _c.me_status status, const _c.me_error *error):
         """The exception for a status of the JSON reader."""
         if status == _c.ME_NOMEM:
@@ -396,6 +399,9 @@ cdef class Matches:
             raise IndexError("event index out of range")
         table = self.engine.table
         return [table[handle] for handle in self.handles[self.offsets[i]:self.offsets[i + 1]]]
+
+    def __reduce__(self):
+        raise TypeError("a Matches cannot be copied or pickled; its arrays can")
 
     def __repr__(self):
         return f"<Matches: {len(self)} events, {len(self.handles)} matches>"

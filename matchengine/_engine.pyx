@@ -27,6 +27,9 @@ NO_DESTINATION = _c.ME_NO_DESTINATION
 cdef class Pin:
     """Results alive since a point in the history of removals."""
 
+    def __reduce__(self):
+        raise TypeError("it cannot be copied or pickled")
+
 
 cdef class Store:
     """A C engine with its locks, scratches, pins and the ids of its handles."""

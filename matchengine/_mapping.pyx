@@ -45,6 +45,9 @@ cdef class Scratch:
         _c.me_event_free(self.event)
         PyMem_Free(self.frames)
 
+    def __reduce__(self):
+        raise TypeError("it cannot be copied or pickled")
+
     cdef bint walk(self, _c.me_engine *engine, const _c.me_limits *limits, dict event) except -1:
         """Put the values of a mapping; False when something in it is no exact builtin.
 

@@ -8,12 +8,13 @@ One writer at a time holds `_writing`; it can be taken again by the same thread,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from matchengine import _core, _filters
 from matchengine.errors import (
@@ -184,10 +185,19 @@ class Matcher(_core.Engine, Generic[IdT]):
                     raise DuplicateSubscription(id)
                 entered += 1
         except BaseException:
-            self.delete(handles)
-            for id in ids[:entered]:
-                self._handles.pop(id, None)
+            self.delete([*handles[entered:], *self._leave(ids[:entered], handles)])
             raise
+
+    def _leave(self, ids: list[Any], handles: list[int]) -> Iterator[int]:
+        """Take ids out again; give the handles of those that still had theirs.
+
+        An id whose __eq__ raises here stays, subscribed and entered, rather than half.
+        """
+        for id, handle in zip(ids, handles, strict=False):
+            with contextlib.suppress(Exception):
+                if self._handles.get(id) == handle:
+                    del self._handles[id]
+                    yield handle
 
     def replace(self, id: Any, filter: str | Filter, *, to: int | None = None) -> None:
         """Give the subscription `id` another filter, at once: a concurrent match sees one of them.
@@ -225,8 +235,13 @@ class Matcher(_core.Engine, Generic[IdT]):
     def clear(self) -> None:
         """Remove every subscription, as one operation."""
         with self._writing:
-            handles, self._handles = self._handles, {}
-            self.delete(handles.values())
+            handles = list(self._handles.values())
+            self._handles.clear()
+            self.delete(handles)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to copy and to pickle: the engine cannot be shared, and is not saved yet."""
+        raise TypeError("a Matcher cannot be copied or pickled")
 
     # ---- looking up --------------------------------------------------------------------------------
 

@@ -200,10 +200,22 @@ static bool check_big(checker *c, me_value *v)
                : bad(c, "an integer is not in its shortest form");
 }
 
+static bool check_int(checker *c, me_value *v)
+{
+    uint64_t zigzag, digits = 1;
+    *v = value_of_int(0);
+    if (!check_varint(c, UINT64_MAX, &zigzag)) {
+        return false;
+    }
+    for (uint64_t rest = (zigzag >> 1) + (zigzag & 1); rest >= 10; rest /= 10) {
+        digits++;
+    }
+    return within(c, "digits", digits, c->limits->digits);
+}
+
 static bool check_value(checker *c, me_value *v)
 {
     uint8_t type, byte;
-    uint64_t number;
     const uint8_t *start = c->at;
     if (!check_byte(c, &type)) {
         return false;
@@ -213,8 +225,7 @@ static bool check_value(checker *c, me_value *v)
         *v = value_of_bool(false);
         return check_byte(c, &byte) && (byte <= 1 || bad(c, "a bool is neither 0 nor 1"));
     case ME_INT:
-        *v = value_of_int(0);
-        return check_varint(c, UINT64_MAX, &number);
+        return check_int(c, v);
     case ME_BIG:
         return check_big(c, v);
     case ME_DOUBLE:

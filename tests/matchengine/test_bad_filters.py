@@ -63,7 +63,9 @@ def cost_of(text: str) -> int:
         bomb,
         lambda n: " OR ".join(f"(a{i} = {i} AND b{i} > {i})" for i in range(n)),
         lambda n: f"NOT ({bomb(n)})",
-        lambda n: " AND ".join(f"(a = {i} OR b = {i} OR NOT (c = {i} AND d = 1))" for i in range(n)),
+        lambda n: " AND ".join(
+            f"(a = {i} OR b = {i} OR NOT (c = {i} AND d = 1))" for i in range(n)
+        ),
         lambda n: "(" * n + "a = 1" + "".join(f" OR b = {i}) AND c <> {i}" for i in range(n)),
     ],
     ids=["and of ors", "or of ands", "negated", "shared", "nested"],
@@ -215,7 +217,12 @@ def test_texts_that_are_refused(text: str) -> None:
 
 
 def test_the_place_of_an_error_counts_code_points() -> None:
-    for text in ("größe = 'é😀' AND ?", "\U0001f600 = 1 AND ?", "a = 'e\u0301' AND ?", "\t\n a AND ?"):
+    for text in (
+        "größe = 'é😀' AND ?",
+        "\U0001f600 = 1 AND ?",
+        "a = 'e\u0301' AND ?",
+        "\t\n a AND ?",
+    ):
         with pytest.raises(FilterSyntaxError) as caught:
             parse(text)
         assert text[caught.value.position] == "?"
@@ -256,18 +263,22 @@ def test_odd_filters_mean_what_they_say(text: str, yes: list[Any], no: list[Any]
     assert holds(text, *({"a": value} for value in no)) == [False] * len(no)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a.b", "a..b", ".", "AND", "null", 'q"q', "é\u0301", "\0"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "a.b", "a..b", ".", "AND", "null", 'q"q', "é\u0301", "\0"]
+)
 def test_odd_names(name: str) -> None:
     filter = attr(name) == 1
     assert parse(str(filter)) == filter
     assert holds(filter, {name: 1}, {name + "x": 1}, {name: 2}) == [True, False, False]
-    assert alone(filter).match_json(f'{{{__import__("json").dumps(name)}: 1}}') == ["x"]
+    assert alone(filter).match_json(f"{{{__import__('json').dumps(name)}: 1}}") == ["x"]
 
 
 # ---- check ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "TRUE", "NOT FALSE", "a = 1 OR TRUE", "NOT (a = 1 AND FALSE)"])
+@pytest.mark.parametrize(
+    "text", ["", "TRUE", "NOT FALSE", "a = 1 OR TRUE", "NOT (a = 1 AND FALSE)"]
+)
 def test_tautologies(text: str) -> None:
     diagnosis = Matcher().check(text)
     assert diagnosis.ok

@@ -311,7 +311,9 @@ def test_a_buffer_cannot_shrink_while_it_is_read(matcher: Matcher[Any]) -> None:
 
 # ---- texts -----------------------------------------------------------------------------------------
 
-TEXT = ' {"a": {"b": [1, "xé\\u00e9\\ud83d\\ude00", true, null, -1.5e3]}, "é": {}, "z": []}'.encode()
+TEXT = (
+    ' {"a": {"b": [1, "xé\\u00e9\\ud83d\\ude00", true, null, -1.5e3]}, "é": {}, "z": []}'.encode()
+)
 
 
 def test_truncated_at_every_byte(matcher: Matcher[Any]) -> None:
@@ -324,7 +326,14 @@ def test_truncated_at_every_byte(matcher: Matcher[Any]) -> None:
         with pytest.raises(EventError) as caught:
             matcher.match_batch(TEXT + b"\n\n" + TEXT[:end].strip() + b"x")
         assert caught.value.index == 1
-    for text in (b"\xef\xbb\xbf" + TEXT, TEXT + b"x", TEXT + TEXT, b"[" + TEXT + b"]", b"5", b'"a"'):
+    for text in (
+        b"\xef\xbb\xbf" + TEXT,
+        TEXT + b"x",
+        TEXT + TEXT,
+        b"[" + TEXT + b"]",
+        b"5",
+        b'"a"',
+    ):
         with pytest.raises(EventError):
             matcher.match_json(text)
 

@@ -85,7 +85,9 @@ def test_pairs_are_seen_both_or_neither(matcher: Matcher[Any]) -> None:
 
     with running(*asks(matcher, both_or_neither)):
         for turn in range(600):
-            matcher.add_many({(turn % 3, "left"): "a = 1", (turn % 3, "right"): "b BETWEEN 1 AND 9"})
+            matcher.add_many(
+                {(turn % 3, "left"): "a = 1", (turn % 3, "right"): "b BETWEEN 1 AND 9"}
+            )
             others = [id for id in matcher if id[0] == "background"]
             assert len(others) == 200
             # Two removals are two operations: take the pair out of sight with one.
