@@ -35,7 +35,6 @@
 #define MATCHENGINE_CUTS_H
 
 #include "heap.h"
-#include "prefetch.h"
 #include "value.h"
 
 #define CUTS_BLOCK 256u
@@ -79,28 +78,6 @@ void cuts_release(cuts *c, heap *h, const me_value *value);
 
 /* The label of an event's value: a canonical number (not NaN) or a string. */
 uint32_t cuts_locate(const cuts *c, const me_value *value);
-
-/* Ask for what cuts_locate will read: the block's head, and later, when that is here, its keys and
- * labels (of small blocks; of large ones the middle). */
-static inline void cuts_prefetch_head(const cuts *c)
-{
-    if (c->block_count == 1) {
-        PREFETCH(c->blocks.one);
-    }
-}
-
-static inline void cuts_prefetch(const cuts *c)
-{
-    if (c->block_count == 1) {
-        const cut_block *b = c->blocks.one;
-        const char *keys = (const char *)b->keys, *labels = (const char *)(b->keys + b->cap);
-        PREFETCH(keys + b->count / 2 * sizeof(uint64_t));
-        PREFETCH(keys + b->count / 4 * sizeof(uint64_t));
-        PREFETCH(keys + b->count * 3 / 4 * sizeof(uint64_t));
-        PREFETCH(labels);
-        PREFETCH(labels + b->count / 2 * sizeof(uint32_t));
-    }
-}
 
 /* The share of the path's cuts that lie within [lo, lo + width], 0..1: how selective a range
  * looks before any event was seen. */

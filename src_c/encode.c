@@ -5,9 +5,11 @@
  * other value, so a chunk of values takes each step together, and every step prefetches the next:
  *
  *     resolve    key -> slot -> node -> path
- *     hash       path info -> hash of the value, cuts
+ *     hash       path info -> hash of the value
  *     guess      slot -> record
- *     encode     code, label, patterns -> probes (clusters to look into)
+ *     encode     code, patterns -> probes (clusters to look into)
+ *
+ * Labels are found when a range asks for them.
  */
 #include "scratch.h"
 
@@ -47,21 +49,20 @@ static bool make_room(const me_engine *e, me_event *ev)
     if (ev->table_paths < e->paths.count) {
         uint32_t old = ev->table_paths, cap = old;
         uint32_t *table = ev->table;
-        if (!heap_reserve(h, &table, &cap, e->paths.count, 2 * sizeof(uint32_t))) {
+        if (!heap_reserve(h, &table, &cap, e->paths.count, TABLE_ROW * sizeof(uint32_t))) {
             return false;
         }
-        memset(table + 2 * (size_t)old, 0, (cap - old) * 2 * sizeof(uint32_t));
+        memset(table + TABLE_ROW * (size_t)old, 0, (cap - old) * TABLE_ROW * sizeof(uint32_t));
         ev->table = table;
         ev->table_paths = cap;
     }
-    return heap_reserve(h, &ev->newest, &ev->newest_cap, e->paths.count, sizeof(uint32_t)) &&
-           heap_reserve(h, &ev->codes, &ev->codes_cap, entries, sizeof(uint32_t)) &&
+    return heap_reserve(h, &ev->codes, &ev->codes_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->labels, &ev->labels_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->touched, &ev->touched_cap, entries, sizeof(uint32_t)) &&
            marks_begin(&ev->patterns, h, e->pattern_count);
 }
 
-static inline bool add_probe(const me_engine *e, me_event *ev, uint32_t number, uint32_t x)
+static inline bool add_probe(const me_engine *e, me_event *ev, uint32_t number, uint32_t entry)
 {
     if (number == CLUSTER_NONE) {
         return true;
@@ -72,7 +73,7 @@ static inline bool add_probe(const me_engine *e, me_event *ev, uint32_t number, 
                       sizeof(probe))) {
         return false;
     }
-    ev->probes[ev->probe_count++] = (probe){number, x};
+    ev->probes[ev->probe_count++] = (probe){number, entry};
     return true;
 }
 
@@ -93,39 +94,54 @@ static uint32_t code_of_type(const me_value *v)
     }
 }
 
-/* Narrow ranges: two cells of every width class in use. */
-static bool probe_cells(const me_engine *e, me_event *ev, uint32_t path, uint32_t label)
+uint32_t label_of_entry(const me_engine *e, me_event *ev, uint32_t i)
 {
+    if (ev->labels[i] == LABEL_LAZY) {
+        const event_entry *entry = &ev->log.entries[i];
+        uint32_t *label = &ev->table[slot_label(entry->path)];
+        ev->labels[i] = cuts_locate(cuts_for(&e->infos[entry->path], &entry->value), &entry->value);
+        *label = *label == LABEL_LAZY ? ev->labels[i] : *label;
+    }
+    return ev->labels[i];
+}
+
+/* Narrow ranges: two cells of every width class in use. */
+static bool probe_cells(const me_engine *e, me_event *ev, uint32_t i)
+{
+    uint32_t path = ev->log.entries[i].path, label = label_of_entry(e, ev, i);
     for (uint32_t classes = e->infos[path].classes; classes != 0; classes &= classes - 1) {
         uint32_t k = 0;
         while ((classes >> k & 1) == 0) {
             k += 2;
         }
         uint32_t cell = label >> k;
-        if (!add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell), label) ||
+        if (!add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell), i) ||
             (cell > 0 &&
-             !add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell - 1), label))) {
+             !add_probe(e, ev, clusters_find_cell(&e->clusters, path, k, cell - 1), i))) {
             return false;
         }
     }
     return true;
 }
 
-static bool encode_label(const me_engine *e, me_event *ev, uint32_t path, const me_value *v,
-                         uint32_t code, uint32_t *label)
+/* The label of a value that has a code; LAZY when it takes a search. */
+static uint32_t first_label(const path_info *info, const me_value *v, uint32_t code)
 {
-    const path_info *info = &e->infos[path];
-    *label = code;
-    if (code > CODE_NAN) {
-        const cuts *c = cuts_for(info, v);
-        if (c != NULL && c->count > 0) {
-            *label = cuts_locate(c, v);
-        } else { /* an empty prefix is a range without cuts: every string */
-            *label = code >= CODE_STRINGS ? LABEL_STRINGS : LABEL_NUMBERS;
-        }
+    if (code <= CODE_NAN) {
+        return code;
     }
-    return *label <= CODE_NAN || (add_probe(e, ev, info->wide, *label) &&
-                                  (info->classes == 0 || probe_cells(e, ev, path, *label)));
+    const cuts *c = cuts_for(info, v);
+    if (c != NULL && c->count > 0) {
+        return LABEL_LAZY;
+    }
+    return code >= CODE_STRINGS ? LABEL_STRINGS : LABEL_NUMBERS; /* the empty prefix has no cuts */
+}
+
+static bool probe_ranges(const me_engine *e, me_event *ev, uint32_t i)
+{
+    const path_info *info = &e->infos[ev->log.entries[i].path];
+    return ev->labels[i] <= CODE_NAN ||
+           (add_probe(e, ev, info->wide, i) && (info->classes == 0 || probe_cells(e, ev, i)));
 }
 
 static bool encode_patterns(const me_engine *e, me_event *ev, uint32_t path, const me_value *v)
@@ -155,17 +171,18 @@ static bool enter_value(const me_engine *e, me_event *ev, uint32_t i)
     event_entry *entry = &ev->log.entries[i];
     uint32_t path = entry->path;
     uint32_t *code = &ev->table[slot_code(path)], *label = &ev->table[slot_label(path)];
+    uint32_t *newest = &ev->table[slot_newest(path)];
     entry->next = UINT32_MAX;
     if (*code == CODE_MISSING) {
         *code = ev->codes[i];
         *label = ev->labels[i];
-        ev->newest[path] = i;
+        *newest = i;
         ev->touched[ev->touched_count++] = path;
         sieve_set(&ev->bits, sieve_bit(path));
         return add_probe(e, ev, e->infos[path].present, 0);
     }
-    entry->next = ev->newest[path];
-    ev->newest[path] = i;
+    entry->next = *newest;
+    *newest = i;
     *code = *label = CODE_MANY;
     ev->many = true;
     return true;
@@ -222,10 +239,6 @@ static void hash_values(const me_engine *e, me_event *ev, chunk *c)
             c->hashes[k] = constants_hash(&e->constants, entry->path, &entry->value);
             PREFETCH(&e->constants.slots[(uint32_t)c->hashes[k] & e->constants.mask]);
         }
-        const cuts *order = cuts_for(info, &entry->value);
-        if (order != NULL) {
-            cuts_prefetch_head(order);
-        }
     }
 }
 
@@ -234,10 +247,6 @@ static void guess_records(const me_engine *e, const me_event *ev, const chunk *c
     for (uint32_t k = 0; k < c->count; k++) {
         const event_entry *entry = &ev->log.entries[c->entries[k]];
         const path_info *info = &e->infos[entry->path];
-        const cuts *order = cuts_for(info, &entry->value);
-        if (order != NULL) {
-            cuts_prefetch(order);
-        }
         if (info->wide != CLUSTER_NONE) {
             PREFETCH(&e->clusters.all[info->wide]);
         }
@@ -264,8 +273,9 @@ static bool encode_entry(const me_engine *e, me_event *ev, const chunk *c, uint3
             }
         }
     }
-    return encode_label(e, ev, entry->path, &entry->value, code, &ev->labels[i]) &&
-           encode_patterns(e, ev, entry->path, &entry->value) && enter_value(e, ev, i);
+    ev->labels[i] = first_label(&e->infos[entry->path], &entry->value, code);
+    return enter_value(e, ev, i) && probe_ranges(e, ev, i) &&
+           encode_patterns(e, ev, entry->path, &entry->value);
 }
 
 bool encode_event(const me_engine *e, me_event *ev)

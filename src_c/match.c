@@ -126,12 +126,13 @@ static void look_into(matching *m, const sieve_kernels *kernels, const probe *p)
     for (uint32_t base = 0; base < c->count && !m->done && !m->failed; base += SIEVE_ROWS) {
         uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
         uint32_t count = kernels->needs(k.needs + base, rows, bits, kept);
-        bool test_ranges = cluster_has_ranges(c);
+        bool test_ranges = count > 0 && cluster_has_ranges(c);
+        uint32_t x = test_ranges ? label_of_entry(m->e, m->ev, p->entry) : 0;
         if (test_ranges && count > rows / 4) {
-            count = kernels->ranges(k.needs + base, k.ranges + base, rows, bits, p->x, kept);
+            count = kernels->ranges(k.needs + base, k.ranges + base, rows, bits, x, kept);
             test_ranges = false;
         }
-        wait_rows(m, &k, test_ranges, p->x, base, kept, count);
+        wait_rows(m, &k, test_ranges, x, base, kept, count);
     }
     m->ev->counters.candidates += c->count;
 }
@@ -207,8 +208,7 @@ void me_event_free(me_event *ev)
         return;
     }
     heap *h = &ev->log.heap;
-    heap_free(h, ev->table, ev->table_paths * 2 * sizeof(uint32_t));
-    heap_free(h, ev->newest, ev->newest_cap * sizeof(uint32_t));
+    heap_free(h, ev->table, ev->table_paths * TABLE_ROW * sizeof(uint32_t));
     heap_free(h, ev->codes, ev->codes_cap * sizeof(uint32_t));
     heap_free(h, ev->labels, ev->labels_cap * sizeof(uint32_t));
     heap_free(h, ev->touched, ev->touched_cap * sizeof(uint32_t));

@@ -50,7 +50,7 @@ static void learn_label(me_engine *e, uint32_t path, uint32_t label)
 {
     path_history *history = &e->histories[path];
     if ((e->infos[path].numbers.count == 0 && e->infos[path].strings == NULL) ||
-        label < LABEL_NUMBERS) {
+        label < LABEL_NUMBERS || label == LABEL_LAZY) {
         return;
     }
     if (history->sample == NULL) {

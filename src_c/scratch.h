@@ -1,6 +1,6 @@
 /* scratch.h - what matching one event needs: its log, its codes and labels, and where to look.
  *
- * The table of codes and labels (test.h) has two entries for every path of the engine and is all
+ * The table of codes and labels (test.h) has a row for every path of the engine and is all
  * zero (missing) between events: only the entries an event touched are wiped, so an event costs
  * what it holds, not what the engine holds.
  */
@@ -10,9 +10,9 @@
 #include "engine.h"
 #include "event.h"
 
-/* One look into a cluster: `x` is the label for ranges. */
+/* One look into a cluster; for ranges, with the label of a log entry. */
 typedef struct probe {
-    uint32_t cluster, x;
+    uint32_t cluster, entry;
 } probe;
 
 /* Marks of things seen in this event: stamp[i] == epoch. When the epoch wraps, all are wiped. */
@@ -32,9 +32,8 @@ typedef struct sample {
 
 struct me_event {
     event_log log; /* its heap pays for everything here */
-    uint32_t *table;
-    uint32_t *newest; /* per path: its newest log entry */
-    uint32_t table_paths, newest_cap;
+    uint32_t *table; /* TABLE_ROW numbers per path; `newest` heads the chain of its log entries */
+    uint32_t table_paths;
     uint32_t *codes, *labels; /* per log entry */
     uint32_t codes_cap, labels_cap;
     uint32_t *touched; /* paths of this event */
@@ -58,6 +57,9 @@ struct me_event {
 /* encode.c: codes, labels and probes for the event in the log. False: no memory. */
 bool encode_event(const me_engine *e, me_event *ev);
 
+/* encode.c: the label of a log entry, found when it is first asked for. */
+uint32_t label_of_entry(const me_engine *e, me_event *ev, uint32_t entry);
+
 /* encode.c: wipes what the last event wrote. */
 void encode_reset(me_event *ev);
 
@@ -78,6 +80,6 @@ static inline void marks_set(marks *m, uint32_t i)
 void sample_event(me_event *ev);
 
 /* verify.c: does the event satisfy all tests of a body? */
-bool verify_body(const me_engine *e, const me_event *ev, uint32_t body);
+bool verify_body(const me_engine *e, me_event *ev, uint32_t body);
 
 #endif

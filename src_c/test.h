@@ -1,12 +1,13 @@
 /* test.h - one predicate, compiled: an interval test on a number that stands for a value.
  *
- * While an event is matched, every subscribed path p has two numbers in a table of uint32:
+ * While an event is matched, every subscribed path p has a row in a table of uint32, of which two
+ * numbers are tested:
  *
- *     table[2p]      the *code*:  which value exactly, among the constants used with = and IN
- *     table[2p + 1]  the *label*: where the value lies among the cuts used by ranges (cuts.h)
+ *     table[4p]      the *code*:  which value exactly, among the constants used with = and IN
+ *     table[4p + 1]  the *label*: where the value lies among the cuts used by ranges (cuts.h)
  *
  *     code   0 missing  1 null  2 false  3 true  4 NaN  [NUMBERS ...  [STRINGS ...   MANY
- *     label  0 missing  1 null  2 false  3 true  4 NaN  [numbers ...  [strings ...   MANY
+ *     label  0 missing  1 null  2 false  3 true  4 NaN  [numbers ...  [strings ...   MANY  LAZY
  *
  * NUMBERS itself is "a number that no constant equals", STRINGS likewise, so types, presence,
  * equality and order are all intervals:
@@ -15,7 +16,8 @@
  *     a < 10    label [numbers, L-1]      EXISTS(a)   code [1, ...]
  *
  * and one comparison, `x - lo <= width` without sign, answers each. A path with several values has
- * MANY in both places and its values in a chain; that is the slow path of verify.c.
+ * MANY in both places and its values in a chain; that is the slow path of verify.c. A label is LAZY
+ * until somebody asks for it: most are never needed.
  *
  * T_ tests hold when the leaf is true, F_ tests when it is false (unknown is neither): the leaf is
  * false when the path is there, no value is null, and no value satisfies it. F_ tests are how NOT
@@ -41,6 +43,7 @@
 #define LABEL_NUMBERS_END 0x7FFFFFFFu
 #define LABEL_STRINGS 0x80000000u
 #define LABEL_STRINGS_END 0xFFFFFFF0u
+#define LABEL_LAZY (UINT32_MAX - 1)
 #define LABEL_NEVER 0xFFFFFFF8u /* no value has this label or code: the empty interval */
 
 typedef enum test_kind {
@@ -62,6 +65,7 @@ typedef struct test {
 } test;
 
 #define TEST_SLOT_MASK 0x0FFFFFFFu
+#define TABLE_ROW 4u /* numbers in the table per path: code, label, newest log entry, none */
 
 static inline test test_make(test_kind kind, uint32_t slot, uint32_t lo, uint32_t width)
 {
@@ -81,17 +85,22 @@ static inline uint32_t test_slot(const test *t)
 
 static inline uint32_t test_path(const test *t)
 {
-    return test_slot(t) / 2;
+    return test_slot(t) / TABLE_ROW;
 }
 
 static inline uint32_t slot_code(uint32_t path)
 {
-    return 2 * path;
+    return TABLE_ROW * path;
 }
 
 static inline uint32_t slot_label(uint32_t path)
 {
-    return 2 * path + 1;
+    return TABLE_ROW * path + 1;
+}
+
+static inline uint32_t slot_newest(uint32_t path)
+{
+    return TABLE_ROW * path + 2;
 }
 
 /* The opposite polarity of a leaf's test. */

@@ -22,22 +22,21 @@ static bool value_satisfies(const me_engine *e, const test *t, test_kind kind, u
 }
 
 /* Several values: true when one satisfies the leaf, false when none does and none is null. */
-static bool holds_for_many(const me_engine *e, const me_event *ev, const test *t, test_kind kind)
+static bool holds_for_many(const me_engine *e, me_event *ev, const test *t, test_kind kind)
 {
     bool wants_true = (kind & 1) == 0;
-    const uint32_t *numbers = (test_slot(t) & 1) != 0 ? ev->labels : ev->codes;
-    bool some = false, null = false;
-    for (uint32_t i = ev->newest[test_path(t)]; i != UINT32_MAX && !some;
+    bool labels = (test_slot(t) & 1) != 0, some = false, null = false;
+    for (uint32_t i = ev->table[slot_newest(test_path(t))]; i != UINT32_MAX && !some;
          i = ev->log.entries[i].next) {
-        some = value_satisfies(e, t, kind, numbers[i]);
-        null |= numbers[i] == CODE_NULL;
+        some = value_satisfies(e, t, kind, labels ? label_of_entry(e, ev, i) : ev->codes[i]);
+        null |= ev->codes[i] == CODE_NULL;
     }
     return wants_true ? some : !some && !null;
 }
 
 static bool any_null(const me_event *ev, uint32_t path)
 {
-    for (uint32_t i = ev->newest[path]; i != UINT32_MAX; i = ev->log.entries[i].next) {
+    for (uint32_t i = ev->table[slot_newest(path)]; i != UINT32_MAX; i = ev->log.entries[i].next) {
         if (ev->codes[i] == CODE_NULL) {
             return true;
         }
@@ -58,7 +57,7 @@ static bool pattern_holds(const me_event *ev, const test *t, test_kind kind)
     return x > CODE_NULL && !fired;
 }
 
-static bool leaf_holds(const me_engine *e, const me_event *ev, const test *t)
+static bool leaf_holds(const me_engine *e, me_event *ev, const test *t)
 {
     test_kind kind = test_kind_of(t);
     if (kind >= T_PATTERN) {
@@ -68,11 +67,14 @@ static bool leaf_holds(const me_engine *e, const me_event *ev, const test *t)
     if (x == CODE_MANY) {
         return holds_for_many(e, ev, t, kind);
     }
+    if (x == LABEL_LAZY) {
+        x = label_of_entry(e, ev, ev->table[slot_newest(test_path(t))]);
+    }
     bool satisfied = value_satisfies(e, t, kind, x);
     return (kind & 1) == 0 ? satisfied : x > CODE_NULL && !satisfied;
 }
 
-static bool program_holds(const me_engine *e, const me_event *ev, const program *p)
+static bool program_holds(const me_engine *e, me_event *ev, const program *p)
 {
     uint32_t at = 0;
     do {
@@ -82,7 +84,7 @@ static bool program_holds(const me_engine *e, const me_event *ev, const program 
     return at == PROGRAM_TRUE;
 }
 
-bool verify_body(const me_engine *e, const me_event *ev, uint32_t body)
+bool verify_body(const me_engine *e, me_event *ev, uint32_t body)
 {
     if (body == BODY_NONE) {
         return true;
@@ -90,7 +92,7 @@ bool verify_body(const me_engine *e, const me_event *ev, uint32_t body)
     const test *t = body_tests(&e->bodies, body);
     for (uint32_t left = body_size(body); left > 0; left--, t++) {
         uint32_t x = ev->table[test_slot(t)];
-        if (t->what >> 28 == T_INTERVAL && x != CODE_MANY) {
+        if (t->what >> 28 == T_INTERVAL && x < LABEL_LAZY) {
             if (!in_interval(t, x)) {
                 return false;
             }

@@ -45,7 +45,7 @@ class Round(NamedTuple):
     disagreements: list[str]
 
 
-# ---- the twin, in bulk ------------------------------------------------------------------------------
+# ---- the twin, in bulk ---------------------------------------------------------------------------
 
 
 def leaves_of(node: Node) -> Iterator[Leaf]:
@@ -106,7 +106,7 @@ class Truths:
         return some
 
 
-# ---- a phase: one state of the matcher, one batch of events -------------------------------------------
+# ---- a phase: one state of the matcher, one batch of events --------------------------------------
 
 
 def found_by(matcher: Matcher[int], events: list[Any]) -> Flags:
@@ -150,8 +150,10 @@ def run_phase(
         counted = truths.counts(node)
         pairs += int(counted.sum())
         true += int((wanted & counted).sum())
-        for at in np.flatnonzero(wanted != found[number])[:3]:
-            wrong.append(f"core says {found[number, at]}: {node} for {events[at]!r}")
+        wrong += [
+            f"core says {found[number, at]}: {node} for {events[at]!r}"
+            for at in np.flatnonzero(wanted != found[number])[:3]
+        ]
     gone = sorted(set(range(FILTERS)) - nodes.keys())
     wrong += [f"a removed filter matched: {n}" for n in gone if found[n].any()]
     for _ in range(SAMPLED):
@@ -161,7 +163,7 @@ def run_phase(
     return Round(pairs, true, wrong)
 
 
-# ---- a round: one matcher and its changes -------------------------------------------------------------
+# ---- a round: one matcher and its changes --------------------------------------------------------
 
 
 def kernels() -> list[str]:
@@ -205,7 +207,7 @@ def change(
         nodes[number] = reference.parse(text)
 
 
-# ---- the command ----------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from matchengine import Filter, attr
 
 T = TypeVar("T")
 
-# ---- the vocabulary ----------------------------------------------------------------------------
+# ---- the vocabulary ------------------------------------------------------------------------------
 
 #: Paths that filters ask for, as names are written in a filter.
 NAMES = ["a", "b", "s", "a.b", "a.b.c", '"x y"', "größe", '"in"', '""', "b.s", '"a.0"']
@@ -124,7 +124,7 @@ class Drawn:
         return self._draw(_STRINGS)  # type: ignore[no-any-return]
 
 
-# ---- filters -----------------------------------------------------------------------------------
+# ---- filters -------------------------------------------------------------------------------------
 
 
 def quoted(text: str) -> str:
@@ -251,7 +251,7 @@ def _built_leaf(source: Source) -> Filter:
     return source.choose(made)()
 
 
-# ---- events ------------------------------------------------------------------------------------
+# ---- events --------------------------------------------------------------------------------------
 
 _SHAPES = ["scalar"] * 6 + ["array", "array", "object", "objects"]
 

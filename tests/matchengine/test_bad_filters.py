@@ -1,4 +1,4 @@
-"""Filters that are odd, hostile or huge: meant as written, or refused, soon and in little memory."""
+"""Filters that are odd, hostile or huge: meant as written, or refused, soon and in little space."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def joined(op: str, texts: list[str]) -> Filter:
     return filter_of(_filters.combine(op, irs) if len(irs) > 1 else irs[0])
 
 
-# ---- huge ------------------------------------------------------------------------------------------------
+# ---- huge ----------------------------------------------------------------------------------------
 
 
 def bomb(clauses: int) -> str:
@@ -147,9 +147,10 @@ def test_limits_of_depth() -> None:
                 parse(open * deep + "a" + close * deep)
             assert (caught.value.limit, caught.value.maximum) == ("filter_depth", 1000)
     built = attr("a") == 1
+    for _ in range(500):
+        built = ~(built & (attr("b") == 1))
     with pytest.raises(LimitExceeded) as caught:
-        for _ in range(1001):
-            built = ~(built & (attr("b") == 1))
+        ~(built & (attr("b") == 1))
     assert caught.value.limit == "filter_depth"
     assert parse(str(built)) == built
     alone(built)
@@ -181,7 +182,7 @@ def test_limits_of_a_matcher(name: str, maximum: int, good: list[str], bad: list
     assert len(matcher) == 2
 
 
-# ---- odd ---------------------------------------------------------------------------------------------------
+# ---- odd -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\r\v\f", " " * 10_000])
@@ -190,19 +191,20 @@ def test_empty_filters_match_everything(text: str) -> None:
     assert str(parse(text)) == "TRUE"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x = NaN", "x = nan()", "x = inf", "a = 0x10", "a = 1_000", "a = 1,5", "a = 1.000,5", "a = +1",
-        "a = .5", "a = 5.", "a = 1e", "a = １", "a = 1²", "a = 'x", 'a = "x', "a = “x”", "a == 1", "a = 1;",
-        "a = 1 -- comment", "a = 1 /* */", "a && b", "a || b", "!a", "a AND", "AND a", "a OR OR b", "NOT",
-        "()", "(a", "a)", "a IN ()", "a IN (1,)", "a IN 1", "a BETWEEN 1", "a BETWEEN 1 OR 2", "a LIKE",
-        "a LIKE 'x!' ESCAPE '!'", "a LIKE 'x' ESCAPE ''", "a LIKE 'x' ESCAPE 'xy'", "a NOT = 1", "a IS 5",
-        "EXISTS a", "EXISTS()", "EXISTS('a')", "unknown(a)", "STARTS_WITH(a)", "STARTS_WITH(a, 'x', 'y')",
-        "LOWER(a) = 'x'", "a = b", "a + 1 = 2", "1 = 1", "1 < a < 5", "a b", "a.b. = 1", ".a = 1", "a..b = 1",
-        "\ud800 = 1", "a = '\udfff'", "a = 1\0", "$(rm)", "'; DROP TABLE x; --",
-    ],
-)  # fmt: skip
+REFUSED = [
+    "x = NaN", "x = nan()", "x = inf", "a = 0x10", "a = 1_000", "a = 1,5", "a = 1.000,5", "a = +1",
+    "a = .5", "a = 5.", "a = 1e", "a = １", "a = 1²", "a = 'x", 'a = "x', "a = “x”", "a == 1",
+    "a = 1;", "a = 1 -- comment", "a = 1 /* */", "a && b", "a || b", "!a", "a AND", "AND a", "NOT",
+    "a OR OR b", "()", "(a", "a)", "a IN ()", "a IN (1,)", "a IN 1", "a BETWEEN 1", "a LIKE",
+    "a BETWEEN 1 OR 2", "a LIKE 'x!' ESCAPE '!'", "a LIKE 'x' ESCAPE ''", "a LIKE 'x' ESCAPE 'xy'",
+    "a NOT = 1", "a IS 5", "EXISTS a", "EXISTS()", "EXISTS('a')", "unknown(a)", "STARTS_WITH(a)",
+    "STARTS_WITH(a, 'x', 'y')", "LOWER(a) = 'x'", "a = b", "a + 1 = 2", "1 = 1", "1 < a < 5", "a b",
+    "a.b. = 1", ".a = 1", "a..b = 1", "\ud800 = 1", "a = '\udfff'", "a = 1\0", "$(rm)",
+    "'; DROP TABLE x; --",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_texts_that_are_refused(text: str) -> None:
     matcher: Matcher[Any] = Matcher()
     with pytest.raises(FilterSyntaxError) as caught:
@@ -273,7 +275,7 @@ def test_odd_names(name: str) -> None:
     assert alone(filter).match_json(f"{{{__import__('json').dumps(name)}: 1}}") == ["x"]
 
 
-# ---- check ---------------------------------------------------------------------------------------------------
+# ---- check ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ class Colour(enum.IntEnum):
     RED = 5
 
 
-class Word(str, enum.Enum):
+class Word(enum.StrEnum):
     XY = "xy"
 
 
@@ -199,7 +199,7 @@ def test_lone_surrogates_are_refused(matcher: Matcher[Any], bad: str) -> None:
             matcher.match(event)
 
 
-# ---- events that fight back ------------------------------------------------------------------------
+# ---- events that fight back ----------------------------------------------------------------------
 
 
 class Reentrant(dict[str, Any]):
@@ -256,7 +256,7 @@ def test_an_event_that_holds_itself(matcher: Matcher[Any]) -> None:
         assert caught.value.limit == "event_depth"
 
 
-# ---- buffers ---------------------------------------------------------------------------------------
+# ---- buffers -------------------------------------------------------------------------------------
 
 
 def buffers(text: bytes) -> Iterator[Any]:
@@ -309,7 +309,7 @@ def test_a_buffer_cannot_shrink_while_it_is_read(matcher: Matcher[Any]) -> None:
         matcher.match_json(text)
 
 
-# ---- texts -----------------------------------------------------------------------------------------
+# ---- texts ---------------------------------------------------------------------------------------
 
 TEXT = (
     ' {"a": {"b": [1, "xé\\u00e9\\ud83d\\ude00", true, null, -1.5e3]}, "é": {}, "z": []}'.encode()
@@ -367,7 +367,7 @@ def test_hostile_numbers(matcher: Matcher[Any]) -> None:
         matcher.match_json(f'{{"a": {text}}}')
 
 
-# ---- limits ------------------------------------------------------------------------------------------
+# ---- limits --------------------------------------------------------------------------------------
 
 
 def limit_of(call: Any, argument: Any) -> tuple[str, int]:
@@ -416,7 +416,7 @@ def test_small_limits_exactly_and_one_more() -> None:
     assert limit_of(matcher.match_json, " " * 19 + "{}")[0] == "event_bytes"
 
 
-# ---- what an event costs -------------------------------------------------------------------------------
+# ---- what an event costs -------------------------------------------------------------------------
 
 
 def unmatched_text(keys: int) -> bytes:

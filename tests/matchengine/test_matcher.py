@@ -65,7 +65,7 @@ def test_the_first_example(matcher: Matcher[Any]) -> None:
     assert dict(matcher.items())["bob"].filter == parse("volume > 1000")
 
 
-# ---- ids ---------------------------------------------------------------------------------------------
+# ---- ids -----------------------------------------------------------------------------------------
 
 
 def test_ids_are_what_a_dict_says_they_are(matcher: Matcher[Any]) -> None:
@@ -78,7 +78,8 @@ def test_ids_are_what_a_dict_says_they_are(matcher: Matcher[Any]) -> None:
         assert matcher.add("b = 1", id=id) is id
         assert id in matcher
         assert any(found is id for found in matcher.match({"b": 1}))
-    assert float("nan") not in matcher
+    other = float("nan")
+    assert other not in matcher
     del matcher[nan]
 
 
@@ -241,7 +242,7 @@ def test_cycles_through_ids_are_collected() -> None:
     assert watched() is None
 
 
-# ---- errors change nothing -----------------------------------------------------------------------------
+# ---- errors change nothing -----------------------------------------------------------------------
 
 
 def test_errors_of_add(matcher: Matcher[Any]) -> None:
@@ -272,10 +273,8 @@ def test_errors_of_add_many(matcher: Matcher[Any]) -> None:
 
     unchanged(matcher, ZeroDivisionError, lambda: matcher.add_many(broken()))
     for lines in ('{"id": 1}', '{"filter": 5}', "[1]", "x", '{"id": 1, "filter": "a = 1"'):
-        good = '{"id": "good", "filter": "a = 1"}\n'
-        error = unchanged(
-            matcher, FilterSyntaxError, lambda lines=lines: matcher.add_many(good + lines)
-        )
+        text = '{"id": "good", "filter": "a = 1"}\n' + lines
+        error = unchanged(matcher, FilterSyntaxError, lambda text=text: matcher.add_many(text))
         assert "line 2" in str(error)
     for other in (5, None, [1, 2], [("x",)], [("x", "a", "b")]):
         unchanged(matcher, (TypeError, ValueError), lambda o=other: matcher.add_many(o))  # type: ignore[arg-type]
@@ -310,7 +309,7 @@ def test_destinations_of_any_size(matcher: Matcher[Any]) -> None:
     assert matcher["none"].to is None
 
 
-# ---- handles and old results ---------------------------------------------------------------------------
+# ---- handles and old results ---------------------------------------------------------------------
 
 
 def test_a_handle_is_not_used_again_while_a_result_lives(matcher: Matcher[Any]) -> None:
@@ -376,7 +375,7 @@ def test_change_while_iterating(matcher: Matcher[Any]) -> None:
     assert len(matcher) == 1
 
 
-# ---- memory --------------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------
 
 KINDS = [
     "price BETWEEN {0} AND {0}.5 AND symbol = 'S{1}'",
@@ -440,7 +439,7 @@ def test_one_filter_under_many_ids() -> None:
     assert sorted(matcher.match({"a": 1, "b": 3})) == list(range(1, 100_000, 2))
 
 
-# ---- what cannot be done ---------------------------------------------------------------------------------
+# ---- what cannot be done -------------------------------------------------------------------------
 
 
 def test_copies_are_refused(matcher: Matcher[Any]) -> None:

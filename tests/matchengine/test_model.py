@@ -253,7 +253,7 @@ class MatcherAgainstTwin(RuleBasedStateMachine):
         assert str(subscription.filter) == str(reference.parse(self.texts[id]))
         assert self.matcher.ids([self.matcher.handle(id)]) == [id]
 
-    # ---- always -----------------------------------------------------------------------------
+    # ---- always ----------------------------------------------------------------------------------
 
     @invariant()
     def is_valid(self) -> None:

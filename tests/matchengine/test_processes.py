@@ -168,7 +168,7 @@ def test_results_survive_other_threads(matcher: Matcher[Any]) -> None:
     matcher.validate()
 
 
-# ---- signals -----------------------------------------------------------------------------------------
+# ---- signals -------------------------------------------------------------------------------------
 
 
 class Interrupted(Exception):
@@ -199,7 +199,7 @@ def test_a_long_batch_can_be_interrupted(matcher: Matcher[Any], form: str) -> No
     matcher.validate()
 
 
-# ---- processes -----------------------------------------------------------------------------------------
+# ---- processes -----------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
