@@ -12,7 +12,6 @@ NO_DESTINATION: int
 _Event = Mapping[str, object]
 _Text = str | Buffer
 
-@disjoint_base
 class Engine(Store):
     def match(self, event: _Event, /) -> list[Any]: ...
     def match_json(self, text: _Text, /) -> list[Any]: ...

@@ -11,7 +11,8 @@ cdef class Store:
     cdef _c.me_engine *engine  # owned
     cdef _c.me_limits limits
     cdef list table  # id per handle; None where nothing is
-    cdef list scratches  # idle ones
+    cdef Scratch spare  # an idle scratch, or None
+    cdef list scratches  # the other idle ones
     cdef object pins  # deque of Pin, oldest first; the last one is current
     cdef object retired  # deque of (epoch, handle)
     cdef Pin pin

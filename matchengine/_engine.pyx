@@ -81,13 +81,18 @@ cdef class Store:
         self.pinned -= 1
 
     cdef Scratch take_scratch(self):
-        if self.scratches:
-            return <Scratch>self.scratches.pop()
-        return Scratch()
+        cdef Scratch scratch = self.spare
+        if scratch is not None:
+            self.spare = None
+            return scratch
+        return <Scratch>self.scratches.pop() if self.scratches else Scratch()
 
     cdef int give_scratch(self, Scratch scratch) except -1:
         _c.me_event_take_counters(scratch.event, &self.counters)
-        self.scratches.append(scratch)
+        if self.spare is None:
+            self.spare = scratch
+        else:
+            self.scratches.append(scratch)
         return 0
 
     cdef object let_go(self):
@@ -109,6 +114,8 @@ cdef class Store:
 
     cdef void learn(self) noexcept:
         """Hand what idle scratches have sampled to the engine. Write lock held."""
+        if self.spare is not None:
+            _c.me_engine_learn(self.engine, self.spare.event)
         for scratch in self.scratches:
             _c.me_engine_learn(self.engine, (<Scratch>scratch).event)
 

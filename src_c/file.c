@@ -3,7 +3,7 @@
 
 /* A path's ranges share one wide cluster until it has this many rows: probing cells for a handful
  * of rows costs more than sieving them. */
-#define WIDE_ROWS 64u
+#define WIDE_ROWS 512u
 
 /* Intervals at least 2^WIDE_BITS labels wide (an eighth of the numbers) gain nothing from cells. */
 #define WIDE_BITS 28u

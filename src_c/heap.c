@@ -79,11 +79,8 @@ void heap_free(heap *h, void *block, size_t size)
     }
 }
 
-bool heap_reserve(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element)
+bool heap_grow(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element)
 {
-    if (need <= *cap) {
-        return true;
-    }
     uint64_t grown = (uint64_t)*cap + *cap / 4 + 4;
     uint64_t room = grown > need ? grown : need;
     if (room > UINT32_MAX || room > SIZE_MAX / element) {

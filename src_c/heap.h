@@ -37,7 +37,12 @@ void heap_free(heap *h, void *block, size_t size);
 
 /* Makes room for `need` elements of `element` bytes in the array `*data` of capacity `*cap`,
  * growing by about a quarter. False, and nothing changed, when there is no memory. */
-bool heap_reserve(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element);
+bool heap_grow(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element);
+
+static inline bool heap_reserve(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element)
+{
+    return need <= *cap || heap_grow(h, data, cap, need, element);
+}
 
 /* Test hook: lets the next `successes` allocations succeed and fails every one after it;
  * SIZE_MAX switches the hook off. Does nothing unless built with ME_TESTING. */

@@ -41,7 +41,7 @@ def read_rules(source: Source) -> Iterator[Rule]:
 
 def _rule(number: int, line: bytes) -> Rule:
     try:
-        record = json.loads(line.decode(), parse_constant=_refuse)
+        record = _DECODER.decode(line.decode())
     except UnicodeDecodeError as error:
         return Rule(number, error=f"not UTF-8 (at byte {error.start})")
     except json.JSONDecodeError as error:
@@ -53,7 +53,7 @@ def _rule(number: int, line: bytes) -> Rule:
     id = record.get("id")
     if id is None:
         return Rule(number, error='the rule has no "id"')
-    return _rule_of(number, json.dumps(id, ensure_ascii=False), record)
+    return _rule_of(number, _ENCODER.encode(id), record)
 
 
 def _rule_of(number: int, id: str, record: dict[str, Any]) -> Rule:
@@ -67,3 +67,7 @@ def _rule_of(number: int, id: str, record: dict[str, Any]) -> Rule:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)

@@ -34,8 +34,8 @@ static uint32_t make(clusters *cs, uint32_t i)
 
 static bool same_row(const row *a, const row *b, bool ranges)
 {
-    return a->needs == b->needs && a->owner == b->owner && a->body == b->body &&
-           (!ranges || (a->lo == b->lo && a->width == b->width));
+    return a->needs == b->needs && a->tail.owner == b->tail.owner && a->tail.body == b->tail.body &&
+           (!ranges || (a->range.lo == b->range.lo && a->range.width == b->range.width));
 }
 
 static void check_list(const clusters *cs, const list *l)
@@ -50,15 +50,17 @@ static void check_list(const clusters *cs, const list *l)
     for (uint32_t i = 0; i < l->count; i++) {
         row r = cluster_row(cs, l->number, i);
         CHECK(same_row(&r, &l->rows[i], ranges));
-        CHECK(k.needs[i] == r.needs && k.owner[i] == r.owner && k.body[i] == r.body);
-        CHECK(!ranges || (k.lo[i] == r.lo && k.width[i] == r.width));
+        CHECK(k.needs[i] == r.needs && k.tails[i].owner == r.tail.owner);
+        CHECK(k.tails[i].body == r.tail.body);
+        CHECK(!ranges || k.ranges[i].lo == r.range.lo);
     }
 }
 
 static void append(clusters *cs, list *l, uint32_t i, uint32_t mark)
 {
-    row r = {
-        .needs = ~mark, .owner = mark, .body = mark * 3, .lo = i * 1000 << 4, .width = mark % 16};
+    row r = {.needs = ~mark,
+             .tail = {.owner = mark, .body = mark * 3},
+             .range = {.lo = i * 1000 << 4, .width = mark % 16}};
     if (l->number == CLUSTER_NONE) {
         l->number = make(cs, i);
         CHECK(l->number != CLUSTER_NONE);
@@ -72,7 +74,7 @@ static void take_out(clusters *cs, list *l, uint32_t at)
 {
     uint32_t moved = cluster_remove(cs, l->number, at);
     l->count--;
-    CHECK(moved == (at < l->count ? l->rows[l->count].owner : UINT32_MAX));
+    CHECK(moved == (at < l->count ? l->rows[l->count].tail.owner : UINT32_MAX));
     l->rows[at] = l->rows[l->count];
     if (l->count == 0) {
         clusters_drop(cs, l->number);
@@ -129,7 +131,7 @@ static void test_cells_are_found(void)
             for (uint32_t c = 0; c < CELLS; c++) {
                 CHECK(clusters_find_cell(&cs, p, c % 4 * 2, c) == CLUSTER_NONE);
                 numbers[p][c] = clusters_new_cell(&cs, p, c % 4 * 2, c);
-                row r = {.owner = c, .lo = c << c % 4 * 2};
+                row r = {.tail = {.owner = c}, .range = {.lo = c << c % 4 * 2}};
                 CHECK(cluster_reserve(&cs, numbers[p][c], 1));
                 CHECK(cluster_append(&cs, numbers[p][c], &r) == 0);
             }
@@ -162,7 +164,7 @@ static void test_no_memory(void)
             heap_fail_after(SIZE_MAX);
             CHECK(cs.live == i + (number != CLUSTER_NONE));
         }
-        row r = {.needs = i, .owner = i, .lo = i * 1000 << 4};
+        row r = {.needs = i, .tail = {.owner = i}, .range = {.lo = i * 1000 << 4}};
         bool room = false;
         for (size_t allowed = 0; !room; allowed++) {
             heap_fail_after(allowed);

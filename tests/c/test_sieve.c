@@ -10,25 +10,26 @@
 enum { LENGTHS = 71, ALIGNMENTS = 16, ROWS = SIEVE_ROWS + ALIGNMENTS };
 
 typedef struct table {
-    uint32_t needs[ROWS], lo[ROWS], width[ROWS];
+    uint32_t needs[ROWS];
+    sieve_range ranges[ROWS];
 } table;
 
-static bool has_all(uint32_t needs, uint64_t bits)
+static bool has_all(uint32_t needs, const sieve_bits *bits)
 {
     for (int byte = 0; byte < 4; byte++) {
-        if ((bits >> (needs >> 8 * byte & 0xFF) & 1) == 0) {
+        if (!sieve_has(bits, needs >> 8 * byte & 0xFF)) {
             return false;
         }
     }
     return true;
 }
 
-static uint32_t plain(const table *t, uint32_t from, uint32_t count, uint64_t bits, bool ranges,
-                      uint32_t x, uint32_t *kept)
+static uint32_t plain(const table *t, uint32_t from, uint32_t count, const sieve_bits *bits,
+                      bool ranges, uint32_t x, uint32_t *kept)
 {
     uint32_t n = 0;
     for (uint32_t i = from; i < from + count; i++) {
-        uint64_t lo = t->lo[i], hi = lo + t->width[i];
+        uint64_t lo = t->ranges[i].lo, hi = lo + t->ranges[i].width;
         if (has_all(t->needs[i], bits) && (!ranges || (x >= lo && x <= hi))) {
             kept[n++] = i - from;
         }
@@ -43,45 +44,58 @@ static void fill(table *t, uint64_t *random, uint32_t needs)
         t->needs[i] = SIEVE_NO_NEEDS;
         for (uint32_t byte = 0; byte < needs; byte++) {
             t->needs[i] &= ~(0xFFu << 8 * byte);
-            t->needs[i] |= check_below(random, 64) << 8 * byte;
+            t->needs[i] |= check_below(random, 256) << 8 * byte;
         }
         switch (check_below(random, 5)) {
         case 0: /* every number */
-            t->lo[i] = 0x10;
-            t->width[i] = 0x7FFFFFEF;
+            t->ranges[i].lo = 0x10;
+            t->ranges[i].width = 0x7FFFFFEF;
             break;
         case 1: /* every string */
-            t->lo[i] = 0x80000000u;
-            t->width[i] = 0x7FFFFFF0;
+            t->ranges[i].lo = 0x80000000u;
+            t->ranges[i].width = 0x7FFFFFF0;
             break;
         case 2: /* one label only */
-            t->lo[i] = 1000 + check_below(random, 8);
-            t->width[i] = 0;
+            t->ranges[i].lo = 1000 + check_below(random, 8);
+            t->ranges[i].width = 0;
             break;
         case 3: /* no label at all */
-            t->lo[i] = 0xFFFFFFF8u;
-            t->width[i] = 0;
+            t->ranges[i].lo = 0xFFFFFFF8u;
+            t->ranges[i].width = 0;
             break;
         default:
-            t->lo[i] = 900 + check_below(random, 200);
-            t->width[i] = check_below(random, 200);
+            t->ranges[i].lo = 900 + check_below(random, 200);
+            t->ranges[i].width = check_below(random, 200);
         }
     }
 }
 
 static void compare(const sieve_kernels *k, const table *t, uint32_t from, uint32_t count,
-                    uint64_t bits, uint32_t x)
+                    sieve_bits bits, uint32_t x)
 {
     static uint32_t wanted[SIEVE_ROWS], got[SIEVE_ROWS + 17];
-    bits |= UINT64_C(1) << SIEVE_NOTHING;
+    sieve_set(&bits, SIEVE_NOTHING);
     got[count + 16] = 0xABCDEF01u; /* a kernel may write 16 numbers too many, no more */
-    uint32_t n = plain(t, from, count, bits, false, 0, wanted);
-    CHECK(k->needs(t->needs + from, count, bits, got) == n);
+    uint32_t n = plain(t, from, count, &bits, false, 0, wanted);
+    CHECK(k->needs(t->needs + from, count, &bits, got) == n);
     CHECK(memcmp(wanted, got, n * sizeof(uint32_t)) == 0);
-    n = plain(t, from, count, bits, true, x, wanted);
-    CHECK(k->ranges(t->needs + from, t->lo + from, t->width + from, count, bits, x, got) == n);
+    n = plain(t, from, count, &bits, true, x, wanted);
+    CHECK(k->ranges(t->needs + from, t->ranges + from, count, &bits, x, got) == n);
     CHECK(memcmp(wanted, got, n * sizeof(uint32_t)) == 0);
     CHECK(got[count + 16] == 0xABCDEF01u);
+}
+
+static const sieve_bits none = {{0}};
+static const sieve_bits all = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+
+/* Three of four bits. */
+static sieve_bits most(uint64_t *random)
+{
+    sieve_bits bits;
+    for (int i = 0; i < 4; i++) {
+        bits.words[i] = check_random(random) | check_random(random);
+    }
+    return bits;
 }
 
 static void test_kernel(const sieve_kernels *k)
@@ -94,23 +108,26 @@ static void test_kernel(const sieve_kernels *k)
         fill(&t, &random, needs);
         for (uint32_t count = 0; count < LENGTHS; count++) {
             for (uint32_t from = 0; from < ALIGNMENTS; from++) {
-                uint64_t bits = check_random(&random) | check_random(&random);
+                sieve_bits bits = most(&random);
                 compare(k, &t, from, count, bits, xs[(count + from) % 10]);
-                compare(k, &t, from, count, 0, xs[(count + from + 3) % 10]);
-                compare(k, &t, from, count, UINT64_MAX, 1003);
+                compare(k, &t, from, count, none, xs[(count + from + 3) % 10]);
+                compare(k, &t, from, count, all, 1003);
             }
         }
         for (uint32_t from = 0; from < ALIGNMENTS; from++) {
-            uint64_t bits = check_random(&random) | check_random(&random);
+            sieve_bits bits = most(&random);
             compare(k, &t, from, SIEVE_ROWS, bits, 1000);
-            compare(k, &t, from, SIEVE_ROWS - from, UINT64_MAX, 1000);
+            compare(k, &t, from, SIEVE_ROWS - from, all, 1000);
         }
     }
-    for (uint32_t bit = 0; bit < 63; bit++) { /* each bit alone decides, in each byte */
+    for (uint32_t bit = 0; bit < SIEVE_NOTHING; bit++) { /* each bit alone decides, in each byte */
         for (uint32_t byte = 0; byte < 4; byte++) {
+            sieve_bits one = none, others = all;
+            sieve_set(&one, bit);
+            sieve_unset(&others, bit);
             t.needs[0] = (SIEVE_NO_NEEDS & ~(0xFFu << 8 * byte)) | bit << 8 * byte;
-            compare(k, &t, 0, 1, UINT64_C(1) << bit, 1000);
-            compare(k, &t, 0, 1, ~(UINT64_C(1) << bit), 1000);
+            compare(k, &t, 0, 1, one, 1000);
+            compare(k, &t, 0, 1, others, 1000);
         }
     }
 }
@@ -122,13 +139,11 @@ static void test_reads_no_further(const sieve_kernels *k)
     for (uint32_t count = 1; count < LENGTHS; count++) {
         uint32_t kept[LENGTHS + 16];
         uint32_t *needs = heap_zalloc(&h, count * sizeof(uint32_t));
-        uint32_t *lo = heap_zalloc(&h, count * sizeof(uint32_t));
-        uint32_t *width = heap_zalloc(&h, count * sizeof(uint32_t));
-        CHECK(k->needs(needs, count, UINT64_MAX, kept) == count);
-        CHECK(k->ranges(needs, lo, width, count, UINT64_MAX, 0, kept) == count);
+        sieve_range *ranges = heap_zalloc(&h, count * sizeof(sieve_range));
+        CHECK(k->needs(needs, count, &all, kept) == count);
+        CHECK(k->ranges(needs, ranges, count, &all, 0, kept) == count);
         heap_free(&h, needs, count * sizeof(uint32_t));
-        heap_free(&h, lo, count * sizeof(uint32_t));
-        heap_free(&h, width, count * sizeof(uint32_t));
+        heap_free(&h, ranges, count * sizeof(sieve_range));
     }
     CHECK(h.bytes == 0);
 }

@@ -1,0 +1,294 @@
+"""Does the suite notice a bug? Each one here is planted in a copy of the tree, and must be caught.
+
+    python tests/planted.py                 all of them: minutes
+    python tests/planted.py bound needle    those whose names hold a word
+
+Run it with the Python of an environment that has the test dependencies; it builds each copy with
+pip. Exit status 1: a bug was missed, or the unchanged tree fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ["src_c", "matchengine", "brokers", "tests", "docs", "examples", "benchmarks"]
+MINUTES = 15  # for one command
+
+
+class Bug(NamedTuple):
+    """One change, and the tests that should notice: C programs, and arguments of pytest."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    c: tuple[str, ...] = ()
+    python: tuple[str, ...] = ()
+
+
+VECTORS = "tests/matchengine/test_vectors.py"
+MODEL = "tests/matchengine/test_model.py"
+MATCHER = "tests/matchengine/test_matcher.py"
+
+BUGS = [
+    Bug(
+        "an open bound is closed",
+        "src_c/acquire.c",
+        "interval(start, label - 1, lo, width);",
+        "interval(start, label, lo, width);",
+        c=("test_engine",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "the SIMD tail forgets a row (AVX-512)",
+        "src_c/sieve.c",
+        "(left >= 16 ? 0xFFFFu : (1u << left) - 1)",
+        "(left >= 16 ? 0xFFFFu : (1u << (left - 1)) - 1)",
+        c=("test_sieve", "test_match"),
+        python=(VECTORS, MODEL),
+    ),
+    Bug(
+        "the tail forgets a row (AVX2, NEON)",
+        "src_c/sieve.c",
+        "return ranges_from(needs, ranges, i, count, bits, x, kept, n);",
+        "return ranges_from(needs, ranges, i + 1, count, bits, x, kept, n);",
+        c=("test_sieve", "test_match"),
+        python=(MODEL,),
+    ),
+    Bug(
+        "a handle is used again while a result names it",
+        "matchengine/_engine.pyx",
+        "while self.retired and (oldest.count == 0 or self.retired[0][0] < oldest.epoch):",
+        "while self.retired and (oldest.count == 0 or self.retired[0][0] <= oldest.epoch):",
+        python=(MATCHER, MODEL),
+    ),
+    Bug(
+        "an epoch wraps",
+        "src_c/encode.c",
+        "if (++m->epoch == 0) {",
+        "if (++m->epoch == 0 && m->cap == 0) {",
+        c=("test_match",),
+    ),
+    Bug(
+        "a residual label is not made anew",
+        "src_c/relabel.c",
+        "map_test(pass, &chunk->tests[t]);",
+        "(void)(t % size != 0 ? (void)0 : map_test(pass, &chunk->tests[t]));",
+        python=("tests/matchengine/test_labels.py",),
+    ),
+    Bug(
+        "a label of a program is not made anew",
+        "src_c/relabel.c",
+        "for (uint32_t s = 0; p != NULL && s < p->count; s++) {",
+        "for (uint32_t s = 1; p != NULL && s < p->count; s++) {",
+        python=("tests/matchengine/test_labels.py",),
+    ),
+    Bug(
+        "NOT over unknown is true",
+        "src_c/verify.c",
+        "satisfied : x > CODE_NULL && !satisfied;",
+        "satisfied : !satisfied;",
+        c=("test_engine",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "NOT over an array with null is true",
+        "src_c/verify.c",
+        "return wants_true ? some : !some && !null;",
+        "return wants_true ? some : !some;",
+        python=(VECTORS,),
+    ),
+    Bug(
+        "an array element is skipped",
+        "src_c/encode.c",
+        "    entry->next = *newest;\n",
+        "    entry->next = ev->log.entries[*newest].next;\n",
+        c=("test_match",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "a duplicate key is kept",
+        "src_c/json.c",
+        "log->visits[newest].object == r->top.object) {",
+        "log->visits[newest].object == r->top.object + 1) {",
+        c=("test_json",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "an anchor cover misses a branch",
+        "src_c/compile_anchor.c",
+        "for (uint32_t i = n->child; i != NODE_NONE; i = c->nodes[i].sibling) {",
+        "for (uint32_t i = c->nodes[n->child].sibling; i != NODE_NONE; i = c->nodes[i].sibling) {",
+        c=("test_engine",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "an integer is compared through a double",
+        "src_c/value.c",
+        "    int64_t whole = (int64_t)d; /* toward zero */\n",
+        "    if ((double)i == d) {\n        return 0;\n    }\n    int64_t whole = (int64_t)d;\n",
+        c=("test_value",),
+        python=(VECTORS, "tests/matchengine/test_bad_filters.py"),
+    ),
+    Bug(
+        "a removed row stays in one cluster",
+        "src_c/engine.c",
+        "for (uint32_t i = list->count; i-- > 0;) {\n            place at",
+        "for (uint32_t i = list->count; i-- > 1;) {\n            place at",
+        c=("test_engine",),
+        python=(MODEL,),
+    ),
+    Bug(
+        "a moved row is not told",
+        "src_c/file.c",
+        "    p->row = to;\n",
+        "    p->row = to == 0 ? p->row : to;\n",
+        c=("test_engine", "test_match"),
+        python=(MODEL,),
+    ),
+    Bug(
+        "a needle that ends within another is lost",
+        "src_c/needle_walk.c",
+        "w->settled = w->hit(w->context, first) && w->settled;",
+        "w->settled = (w->set == node->child[1] || w->hit(w->context, first)) && w->settled;",
+        c=("test_string_index", "test_strings", "test_needles"),
+        python=(VECTORS, MODEL),
+    ),
+    Bug(
+        "a failed add keeps its references",
+        "src_c/engine.c",
+        "            release_filter(e, stored.bytes, stored.length);\n",
+        "",
+        c=("test_engine_memory",),
+    ),
+]
+
+
+# ---- one tree ------------------------------------------------------------------------------------
+
+
+def run(
+    command: list[str | Path], tree: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=tree,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60 * MINUTES,
+        check=False,
+    )
+
+
+def copy_tree(to: Path) -> None:
+    ignored = shutil.ignore_patterns("*.so", "__pycache__", "_*.c", "build", ".*")
+    for name in COPIED:
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, to / name, ignore=ignored)
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy2(path, to / path.name)
+
+
+def install(tree: Path, site: Path) -> str:
+    """Build the tree and install it into `site`; returns what went wrong, or nothing."""
+    shutil.rmtree(site, ignore_errors=True)
+    done = run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, tree], tree
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def c_fails(tree: Path, program: str) -> bool:
+    built = f"../../build/c/plain/{program}"
+    made = run(["make", "-s", "-C", "tests/c", "VARIANT=plain", "WARNINGS=-w", built], tree)
+    if made.returncode:
+        raise RuntimeError(f"{program} does not build: {made.stderr}")
+    try:
+        return run([tree / "build/c/plain" / program], tree).returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+
+
+def python_fails(tree: Path, site: Path, argument: str) -> bool:
+    pytest = Path(sys.executable).with_name("pytest")
+    done = run([pytest, "-q", "-x", "-p", "no:cacheprovider", argument], tree, PYTHONPATH=str(site))
+    if done.returncode < 0 or done.returncode == 134:  # the bug crashed it
+        return True
+    if done.returncode > 1:
+        raise RuntimeError(f"{argument} does not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.returncode == 1
+
+
+def caught_by(tree: Path, site: Path, bug: Bug) -> list[str]:
+    """The tests among the bug's that fail."""
+    found = [
+        name for name in bug.c if (tree / f"tests/c/{name}.c").exists() and c_fails(tree, name)
+    ]
+    if bug.python and (problem := install(tree, site)):
+        raise RuntimeError(f"the copy does not build: {problem[-3000:]}")
+    for argument in bug.python:
+        if (tree / argument).exists() and python_fails(tree, site, argument):
+            found.append(Path(argument).name)
+            break  # one of Python's is enough: they take longest
+    return found
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+
+def plant(tree: Path, bug: Bug) -> str:
+    """Change the copy; returns the file as it was."""
+    path = tree / bug.file
+    text = path.read_text(encoding="utf-8")
+    times = text.count(bug.old)
+    if times == 0 or (times > 1 and "tail" not in bug.name):
+        raise RuntimeError(f"{bug.file} holds the place to change {times} times: {bug.old!r}")
+    path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+    return text
+
+
+def unchanged_tree_passes(tree: Path, site: Path, bugs: list[Bug]) -> bool:
+    everything = Bug(
+        "nothing", "", "", "",
+        c=tuple(sorted({name for bug in bugs for name in bug.c})),
+        python=tuple(sorted({name for bug in bugs for name in bug.python})),
+    )  # fmt: skip
+    failing = caught_by(tree, site, everything)
+    if failing:
+        print(f"the unchanged tree fails: {', '.join(failing)}")
+    return not failing
+
+
+def main(words: list[str]) -> int:
+    bugs = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
+    missed = 0
+    with tempfile.TemporaryDirectory() as directory:
+        tree, site = Path(directory, "tree"), Path(directory, "site")
+        tree.mkdir()
+        copy_tree(tree)
+        if not unchanged_tree_passes(tree, site, bugs):
+            return 1
+        for bug in bugs:
+            started = time.monotonic()
+            original = plant(tree, bug)
+            found = caught_by(tree, site, bug)
+            (tree / bug.file).write_text(original, encoding="utf-8")
+            missed += not found
+            verdict = f"caught by {', '.join(found)}" if found else "MISSED"
+            print(f"{bug.name:48} {verdict}  [{time.monotonic() - started:.0f} s]", flush=True)
+    print(f"{len(bugs) - missed} of {len(bugs)} caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
