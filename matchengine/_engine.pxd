@@ -19,6 +19,7 @@ cdef class Store:
     cdef Py_ssize_t pinned
     cdef _c.me_counters counters
 
+    cdef int make_engine(self) except -1
     cdef void read_lock(self) noexcept
     cdef void write_lock(self) noexcept
     cdef Pin take_pin(self)

@@ -40,9 +40,22 @@ cdef class Store:
         self.pin = Pin()
         self.pins = deque([self.pin])
         self.retired = deque()
+        self.limits = _c.me_default_limits
+        self.make_engine()  # so that no method ever meets a NULL, whatever a subclass forgets
+
+    cdef int make_engine(self) except -1:
+        cdef _c.me_engine *made = _c.me_engine_new(
+            &self.limits, int.from_bytes(urandom(8), "little"))
+        if made == NULL:
+            raise MemoryError()
+        _c.me_engine_free(self.engine)
+        self.engine = made
+        return 0
 
     def open(self, limits):
-        """Make the C engine, with an object that has the fields of Limits. Called once."""
+        """Start with an object that has the fields of Limits. For an engine nobody has used."""
+        if _c.me_engine_handle_end(self.engine) > 0 or self.spare is not None:
+            raise RuntimeError("a matcher that is in use cannot be initialised again")
         self.limits.filter_bytes = limits.filter_bytes
         self.limits.filter_depth = limits.filter_depth
         self.limits.predicates = limits.predicates
@@ -51,9 +64,7 @@ cdef class Store:
         self.limits.event_depth = limits.event_depth
         self.limits.event_values = limits.event_values
         self.limits.digits = limits.digits
-        self.engine = _c.me_engine_new(&self.limits, int.from_bytes(urandom(8), "little"))
-        if self.engine == NULL:
-            raise MemoryError()
+        self.make_engine()
 
     def __dealloc__(self):
         _c.me_engine_free(self.engine)

@@ -138,6 +138,16 @@ def test_limits_of_text() -> None:
     assert holds(f"{name} = 1", {name: 1}, {name[1:]: 1}) == [True, False]
 
 
+def test_limits_of_text_are_the_matchers_own() -> None:
+    """A filter that was built has no text; what it holds has limits of its own."""
+    matcher: Matcher[Any] = Matcher(limits=Limits(filter_bytes=20))
+    matcher.add("a = 'xxxxxxxxxxxxxx'")
+    matcher.add(attr("a") == "x" * 1000)
+    with pytest.raises(LimitExceeded) as caught:
+        matcher.add("a = 'xxxxxxxxxxxxxxx'")
+    assert (caught.value.limit, caught.value.maximum) == ("filter_bytes", 20)
+
+
 def test_limits_of_depth() -> None:
     for open, close in (("(", ")"), ("NOT ", ""), ("NOT (", ")")):
         most = 1000 // (1 + (open == "NOT ("))
@@ -165,7 +175,6 @@ def test_limits_of_depth() -> None:
         ("in_values", 3, ["a IN (1, 2, 3)"], ["a IN (1, 2, 3, 4)"]),
         ("filter_depth", 2, ["NOT (a = 1 OR b = 1)"], ["NOT NOT (a = 1 OR b = 1)"]),
         ("digits", 20, ["a = " + "9" * 20], ["a = -" + "9" * 21]),
-        ("filter_bytes", 20, ["a = 'xxxxxxxxxxxxxx'"], ["a = 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"]),
     ],
 )
 def test_limits_of_a_matcher(name: str, maximum: int, good: list[str], bad: list[str]) -> None:
