@@ -53,7 +53,7 @@ def blunder() -> None:
     """Show what a mistake looks like."""
     print("\nA filter with a mistake in it:")
     try:
-        parse("price < 10 AND symbl LIKE 5")
+        parse("price < 10 AND symbol LIKE 5")
     except FilterTypeError as error:
         print(indent(str(error), "  "))
 

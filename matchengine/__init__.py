@@ -33,6 +33,7 @@ __all__ = [
     "FilterSyntaxError",
     "FilterTypeError",
     "LimitExceeded",
+    "Limits",
     "MatchEngineError",
     "Matcher",
     "Matches",

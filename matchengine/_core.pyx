@@ -80,7 +80,7 @@ cdef class Engine(Store):
             return EventLimitExceeded(message, name, error.value, maximum, offset=error.offset)
         return EventError(message, offset=error.offset)
 
-    # ---- one event --------------------------------------------------------------------------------
+    # ---- one event ----------------------------------------------------------------------------
 
     cdef int run_mapping(
         self, Scratch scratch, object event, _c.me_mode mode, const uint32_t **found,
@@ -168,7 +168,8 @@ cdef class Engine(Store):
         """Return the ids of the subscriptions that match the JSON object `text`.
 
         `text` is bytes, str or any contiguous buffer of bytes. No Python object is built for the
-        event, and the GIL is released unless both text and matcher are small. Raises EventError with the byte offset of what is wrong.
+        event, and the GIL is released unless both text and matcher are small. Raises EventError
+        with the byte offset of what is wrong.
         """
         cdef const uint32_t *found = NULL
         cdef uint32_t count = 0
@@ -220,7 +221,7 @@ cdef class Engine(Store):
         finally:
             self.give_scratch(scratch)
 
-    # ---- batches ------------------------------------------------------------------------------------
+    # ---- batches ------------------------------------------------------------------------------
 
     def match_batch(self, events, /):
         """Match many events; return Matches.

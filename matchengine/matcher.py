@@ -83,7 +83,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         self._destinations: list[int] = []  # dense number -> destination
         self._dense: dict[int, int] = {}
 
-    # ---- filters and destinations ---------------------------------------------------------------
+    # ---- filters and destinations -------------------------------------------------------------
 
     @property
     def limits(self) -> Limits:
@@ -99,10 +99,10 @@ class Matcher(_core.Engine, Generic[IdT]):
             return _filters.parse_text(filter, {}, self.limits_in_force)
         raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
 
-    def _dense_destination(self, to: int | None) -> int:
+    def _dense_destination(self, to: object) -> int:
         if to is None:
             return _core.NO_DESTINATION
-        if not isinstance(to, int) or isinstance(to, bool) or to < 0:
+        if isinstance(to, bool) or not isinstance(to, int) or to < 0:
             raise TypeError(f"a destination is an int >= 0, got {to!r}")
         number = int(to)
         dense = self._dense.get(number)
@@ -111,7 +111,7 @@ class Matcher(_core.Engine, Generic[IdT]):
             self._destinations.append(number)
         return dense
 
-    # ---- adding and removing ---------------------------------------------------------------------
+    # ---- adding and removing ------------------------------------------------------------------
 
     def add(self, filter: str | Filter, *, id: Any = None, to: int | None = None) -> Any:
         """Add a subscription and return its id.
@@ -243,7 +243,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         """Refuse to copy and to pickle: the engine cannot be shared, and is not saved yet."""
         raise TypeError("a Matcher cannot be copied or pickled")
 
-    # ---- looking up --------------------------------------------------------------------------------
+    # ---- looking up ---------------------------------------------------------------------------
 
     def _handle(self, id: Any) -> int:
         try:
@@ -283,7 +283,7 @@ class Matcher(_core.Engine, Generic[IdT]):
             except UnknownSubscription:  # removed meanwhile
                 continue
 
-    # ---- asking --------------------------------------------------------------------------------------
+    # ---- asking -------------------------------------------------------------------------------
 
     def destinations(self, event: object, /) -> list[int]:
         """The distinct destination numbers of the subscriptions that match `event`.

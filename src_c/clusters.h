@@ -57,7 +57,7 @@ typedef struct row {
 typedef struct cluster {
     uint8_t kind; /* cluster_kind */
     uint8_t class_bits;
-    uint32_t key;  /* next free cluster when free */
+    uint32_t key; /* next free cluster when free */
     uint32_t cell;
     uint32_t count, cap; /* cap 1: the row is `one` */
     union {

@@ -22,8 +22,7 @@ static bool read_constants(me_engine *e, node *n, const filter_node *leaf)
             at = filter_read_value(at, &v);
         }
         v = value_canonical(v);
-        c->constants[c->constant_count++] =
-            constants_find(&e->constants, leaf->path_number, &v);
+        c->constants[c->constant_count++] = constants_find(&e->constants, leaf->path_number, &v);
     }
     return true;
 }
@@ -122,8 +121,11 @@ bool compile_read(me_engine *e, const uint8_t *bytes, size_t length)
         if (!ROOM(c->nodes, c->node_cap, at + 1) || !ROOM(c->stack, c->stack_cap, stacked + 1)) {
             return false;
         }
-        c->nodes[at] = (node){.op = (uint8_t)leaf.op, .child = NODE_NONE, .sibling = NODE_NONE,
-                              .parent = NODE_NONE, .choice = NODE_NONE};
+        c->nodes[at] = (node){.op = (uint8_t)leaf.op,
+                              .child = NODE_NONE,
+                              .sibling = NODE_NONE,
+                              .parent = NODE_NONE,
+                              .choice = NODE_NONE};
         c->node_count++;
         if (filter_op_is_leaf(leaf.op)) {
             if (!read_leaf(e, &c->nodes[at], &leaf)) {
@@ -204,7 +206,9 @@ static double cost_of_leaf(const me_engine *e, const node *n)
 
 static void estimate_leaf(me_engine *e, node *n)
 {
-    n->outcome = n->test.lo == LABEL_NEVER && test_kind_of(&n->test) == T_INTERVAL ? OUTCOME_NEVER : OUTCOME_DEPENDS;
+    n->outcome = n->test.lo == LABEL_NEVER && test_kind_of(&n->test) == T_INTERVAL
+                     ? OUTCOME_NEVER
+                     : OUTCOME_DEPENDS;
     if (!holds_when_missing(&n->test)) {
         uint32_t path = test_path(&n->test);
         double present = cost_present(e, path), *cost = &e->compiler->bit_costs[sieve_bit(path)];

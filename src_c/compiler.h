@@ -25,9 +25,9 @@ typedef struct node {
     uint32_t choice; /* AND: the child whose cover is used */
     uint32_t values; /* EQ, IN: first of its constants in compiler.constants */
     uint32_t value_count;
-    test test;          /* leaves: already of the right polarity */
-    sieve_bits bits;    /* of paths that must be there for it to hold */
-    double cost;        /* frequency of its cover; infinite when it has none */
+    test test;       /* leaves: already of the right polarity */
+    sieve_bits bits; /* of paths that must be there for it to hold */
+    double cost;     /* frequency of its cover; infinite when it has none */
 } node;
 
 typedef struct frame {
@@ -44,7 +44,7 @@ struct compiler {
     test *tests;
     double test_costs[BODY_MAX];
     double bit_costs[SIEVE_NOTHING]; /* how often an event has the rarest path of each bit */
-    instruction *code; /* emitted backwards */
+    instruction *code;               /* emitted backwards */
     frame *frames;
     uint32_t node_count, node_cap, stack_cap, constant_count, constant_cap, anchor_count,
         anchor_cap, test_count, test_cap, code_count, code_cap, frame_cap;

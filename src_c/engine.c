@@ -59,8 +59,8 @@ me_engine *me_engine_new(const me_limits *limits, uint64_t seed)
     pool_init(&e->lists, &e->heap);
     e->lock = rwlock_new(&e->heap);
     if (e->lock == NULL || !paths_init(&e->paths, &e->heap, seed) ||
-        !constants_init(&e->constants, &e->heap, seed) ||
-        !clusters_init(&e->clusters, &e->heap) || !compiler_init(e)) {
+        !constants_init(&e->constants, &e->heap, seed) || !clusters_init(&e->clusters, &e->heap) ||
+        !compiler_init(e)) {
         me_engine_free(e);
         return NULL;
     }
@@ -203,8 +203,7 @@ static int by_cluster(const void *a, const void *b)
 /* Several rows. On failure the rows already filed are taken out, last first, so that none moves. */
 static bool add_rows(me_engine *e, const plan *p, row *r, place *where)
 {
-    uint32_t number =
-        pool_new(&e->lists, sizeof(row_list) + p->anchor_count * sizeof(place));
+    uint32_t number = pool_new(&e->lists, sizeof(row_list) + p->anchor_count * sizeof(place));
     if (number == POOL_NONE) {
         return false;
     }
@@ -237,9 +236,9 @@ static bool file_plan(me_engine *e, uint32_t handle, const plan *p, filing *out)
         return false;
     }
     row r = {.needs = p->needs, .tail = {handle, out->body}};
-    bool filed = p->anchor_count > 1 ? add_rows(e, p, &r, &out->place)
-                                     : add_row(e, p->anchor_count == 1 ? p->anchors : &nothing, &r,
-                                               &out->place);
+    bool filed = p->anchor_count > 1
+                     ? add_rows(e, p, &r, &out->place)
+                     : add_row(e, p->anchor_count == 1 ? p->anchors : &nothing, &r, &out->place);
     if (!filed && out->body != BODY_NONE) {
         bodies_release(&e->bodies, out->body);
     }

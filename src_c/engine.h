@@ -61,9 +61,9 @@ typedef struct place {
     uint32_t cluster, row;
 } place;
 
-#define PLACE_FREE UINT32_MAX         /* no subscription; `row` is the next free handle */
+#define PLACE_FREE UINT32_MAX /* no subscription; `row` is the next free handle */
 #define PLACE_MANY (UINT32_MAX - 1)
-#define PLACE_NEVER (UINT32_MAX - 2)  /* a contradiction: filed nowhere */
+#define PLACE_NEVER (UINT32_MAX - 2)   /* a contradiction: filed nowhere */
 #define PLACE_RETIRED (UINT32_MAX - 3) /* removed, but the number is not given back yet */
 
 typedef struct row_list {
@@ -175,9 +175,9 @@ typedef struct plan {
     const test *tests; /* for the body */
     uint32_t test_count;
     uint32_t needs; /* of every row (sieve.h) */
-    bool never;  /* a contradiction */
-    bool always; /* true whatever the event */
-    double cost; /* expected share of events that reach it */
+    bool never;     /* a contradiction */
+    bool always;    /* true whatever the event */
+    double cost;    /* expected share of events that reach it */
 } plan;
 
 bool compiler_init(me_engine *e);

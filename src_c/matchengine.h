@@ -27,14 +27,14 @@
 /* ---- status --------------------------------------------------------------------------------- */
 
 /* One list: the enum, the texts and the Python exceptions follow it. */
-#define ME_STATUS_LIST(X)                                      \
-    X(ME_OK, "success")                                        \
-    X(ME_NOMEM, "out of memory")                               \
-    X(ME_SYNTAX, "the filter cannot be parsed")                \
-    X(ME_TYPE, "the filter compares what cannot be compared")  \
-    X(ME_FILTER_LIMIT, "the filter exceeds a limit")           \
-    X(ME_EVENT, "the event is not acceptable")                 \
-    X(ME_EVENT_LIMIT, "the event exceeds a limit")             \
+#define ME_STATUS_LIST(X)                                     \
+    X(ME_OK, "success")                                       \
+    X(ME_NOMEM, "out of memory")                              \
+    X(ME_SYNTAX, "the filter cannot be parsed")               \
+    X(ME_TYPE, "the filter compares what cannot be compared") \
+    X(ME_FILTER_LIMIT, "the filter exceeds a limit")          \
+    X(ME_EVENT, "the event is not acceptable")                \
+    X(ME_EVENT_LIMIT, "the event exceeds a limit")            \
     X(ME_BAD_FILTER, "the bytes are not a filter")
 
 typedef enum me_status {
@@ -57,14 +57,14 @@ typedef struct me_error {
 
 /* Bounds on everything a stranger can send; docs/semantics.md says what each one counts. */
 typedef struct me_limits {
-    uint64_t filter_bytes;    /* length of a filter's text: 1 MiB */
-    uint64_t filter_depth;    /* nesting of parentheses and NOT: 1,000 */
-    uint64_t predicates;      /* leaves of one filter: 100,000 */
-    uint64_t in_values;       /* constants of one IN: 1,000,000 */
-    uint64_t event_bytes;     /* length of an event: 16 MiB */
-    uint64_t event_depth;     /* nesting of objects and arrays: 512 */
-    uint64_t event_values;    /* scalars in an event: 65,536 */
-    uint64_t digits;          /* decimal digits of an integer: 1,000 */
+    uint64_t filter_bytes; /* length of a filter's text: 1 MiB */
+    uint64_t filter_depth; /* nesting of parentheses and NOT: 1,000 */
+    uint64_t predicates;   /* leaves of one filter: 100,000 */
+    uint64_t in_values;    /* constants of one IN: 1,000,000 */
+    uint64_t event_bytes;  /* length of an event: 16 MiB */
+    uint64_t event_depth;  /* nesting of objects and arrays: 512 */
+    uint64_t event_values; /* scalars in an event: 65,536 */
+    uint64_t digits;       /* decimal digits of an integer: 1,000 */
 } me_limits;
 
 extern const me_limits me_default_limits;
@@ -141,8 +141,8 @@ size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, 
 /* What me_engine_add would do with a filter, without adding it (write lock: it uses the compiler's
  * workspace, and leaves the engine as it was). */
 typedef struct me_diagnosis {
-    bool never;  /* no event can match it */
-    bool always; /* every event matches it */
+    bool never;                              /* no event can match it */
+    bool always;                             /* every event matches it */
     uint32_t equal, range, pattern, present; /* anchors by kind; all 0: not anchored */
     double cost;                             /* expected share of events that look at it */
 } me_diagnosis;
@@ -199,8 +199,8 @@ typedef enum me_mode {
 
 /* Matches the event that was read (read lock). The result belongs to `event` until its next use.
  * ME_NOMEM. */
-me_status me_match(const me_engine *engine, me_event *event, me_mode mode,
-                   const uint32_t **result, uint32_t *count);
+me_status me_match(const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
+                   uint32_t *count);
 
 /* What matching has cost so far in this scratch: events, rows sieved, rows verified, matches. */
 typedef struct me_counters {

@@ -116,8 +116,7 @@ static void leave_cells(me_engine *e, const relabel_pass *pass)
 {
     for (uint32_t i = 0; i < e->clusters.count; i++) {
         const cluster *c = &e->clusters.all[i];
-        if (c->kind != CLUSTER_CELL || c->key >= pass->path_count ||
-            pass->by_path[c->key] == 0) {
+        if (c->kind != CLUSTER_CELL || c->key >= pass->path_count || pass->by_path[c->key] == 0) {
             continue;
         }
         uint32_t wide = e->infos[c->key].wide;
@@ -240,8 +239,7 @@ static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
         pass->by_path[path] = pass->count;
         const path_info *info = &e->infos[path];
         if (!cuts_plan_relabel(&info->numbers, &e->heap, &r->numbers) ||
-            (info->strings != NULL &&
-             !cuts_plan_relabel(info->strings, &e->heap, &r->strings)) ||
+            (info->strings != NULL && !cuts_plan_relabel(info->strings, &e->heap, &r->strings)) ||
             !make_room(e, path)) {
             return false;
         }

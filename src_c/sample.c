@@ -73,8 +73,7 @@ void me_engine_learn(me_engine *e, me_event *ev)
         }
         e->histories[s->path].seen += s->first;
         learn_label(e, s->path, s->label);
-        if (s->constant < e->constants.count &&
-            e->constants.records[s->constant].value.type != 0) {
+        if (s->constant < e->constants.count && e->constants.records[s->constant].value.type != 0) {
             e->constants.records[s->constant].seen++;
         }
     }

@@ -31,14 +31,14 @@ typedef struct sample {
 } sample;
 
 struct me_event {
-    event_log log; /* its heap pays for everything here */
+    event_log log;   /* its heap pays for everything here */
     uint32_t *table; /* TABLE_ROW numbers per path; `newest` heads the chain of its log entries */
     uint32_t table_paths;
     uint32_t *codes, *labels; /* per log entry */
     uint32_t codes_cap, labels_cap;
     uint32_t *touched; /* paths of this event */
     uint32_t touched_count, touched_cap;
-    bool many; /* some path has several values */
+    bool many;       /* some path has several values */
     sieve_bits bits; /* of the paths that are there */
     probe *probes;
     uint32_t probe_count, probe_cap;

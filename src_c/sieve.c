@@ -68,8 +68,7 @@ static uint32_t ranges_portable(const uint32_t *needs, const sieve_range *ranges
 /* Compress in a register, then store: compressing straight to memory is microcoded on Zen 4. */
 AVX512 static inline uint32_t keep16(uint32_t *kept, uint32_t n, uint32_t first, __mmask16 mask)
 {
-    const __m512i lanes =
-        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     __m512i rows = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)first));
     _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi32(mask, rows));
     return n + (uint32_t)__builtin_popcount(mask);

@@ -227,7 +227,7 @@ static void set_needle(string_pattern *p, like_piece piece)
     p->place = places[piece.place];
     p->class = GRAM_CLASSES - 1;
     while (string_gram_widths[p->class] > piece.length) {
-        p->class --;
+        p->class--;
     }
 }
 

@@ -116,8 +116,8 @@ static inline bool code_is_other(uint32_t x, uint32_t code)
     if (code < CODE_NAN) {
         return x + code == CODE_FALSE + CODE_TRUE && x != code;
     }
-    bool same_type = code >= CODE_STRINGS ? x >= CODE_STRINGS
-                                          : x >= CODE_NUMBERS && x < CODE_STRINGS;
+    bool same_type =
+        code >= CODE_STRINGS ? x >= CODE_STRINGS : x >= CODE_NUMBERS && x < CODE_STRINGS;
     return same_type && x != code;
 }
 

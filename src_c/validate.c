@@ -175,8 +175,8 @@ bool me_engine_validate(const me_engine *e, const char **why)
     counts held = {0}, wanted = {0};
     uint64_t rows = 0, placed = 0;
     for (uint32_t i = 0; i < e->constants.count; i++) {
-        held.constants += e->constants.records[i].value.type != 0 ? e->constants.records[i].references
-                                                                  : 0;
+        held.constants +=
+            e->constants.records[i].value.type != 0 ? e->constants.records[i].references : 0;
     }
     for (uint32_t i = 0; i < e->pattern_count; i++) {
         held.patterns += e->patterns[i].references;

@@ -34,7 +34,8 @@ C_ORDER = [
 
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
-    "errors", "limits", "values", "_c", "_filters", "_printer", "filters", "_mapping", "_engine", "_core", "matcher",
+    "errors", "limits", "values", "_c", "_filters", "_printer", "filters",
+    "_mapping", "_engine", "_core", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
     "_reference_values", "_reference_filter", "_reference_parser", "reference",
     "__init__", "cli",

@@ -157,11 +157,11 @@ def _time(
 
 
 def _table(rows: Sequence[dict[str, Any]], subscriptions: int) -> list[str]:
-    head = f"{'':30}{'events':>9}{'events/s':>13}{'matches/s':>14}{'us/event':>12}{'speed-up':>11}"
+    head = f"{'':30}{'events':>9}{'events/s':>13}{'matches/s':>14}{'us/event':>15}{'speed-up':>11}"
     lines = [f"{subscriptions:,} subscriptions", head]
     lines += [
         f"{row['matcher']:30}{row['events']:>9,}{row['events_per_second']:>13,.0f}"
-        f"{row['matches_per_second']:>14,.0f}{row['us_per_event']:>12,.2f}"
+        f"{row['matches_per_second']:>14,.0f}{row['us_per_event']:>15,.2f}"
         f"{row['times_the_comprehension']:>11,.0f}"
         for row in rows
     ]
