@@ -58,7 +58,8 @@ cdef bint numbers_add(Numbers *n, const uint32_t *items, Py_ssize_t count) noexc
             return False
         n.items = <uint32_t *>larger
         n.room = room
-    memcpy(n.items + n.count, items, count * sizeof(uint32_t))
+    if count > 0:
+        memcpy(n.items + n.count, items, count * sizeof(uint32_t))
     n.count += count
     return True
 
@@ -227,8 +228,9 @@ cdef class Engine(Store):
         """Match many events; return Matches.
 
         `events` is a sequence of mappings, or JSON lines as bytes, str or a buffer (blank lines
-        are skipped and not counted as events). The whole batch sees one state of the matcher.
-        Raises EventError with the event's `index`; nothing is returned then.
+        are skipped and not counted as events). Every event sees whole operations of writers; runs
+        of up to 4,096 events see one state of the matcher. Raises EventError with the event's
+        `index`; nothing is returned then.
         """
         cdef Scratch scratch = self.take_scratch()
         cdef Pin pin = self.take_pin()

@@ -433,7 +433,9 @@ static void read_wrong_text(json_reader *r, size_t length)
         r->status = ME_NOMEM;
         return;
     }
-    memcpy(copy, r->text, length);
+    if (length > 0) {
+        memcpy(copy, r->text, length);
+    }
     copy[length] = '\0';
     r->text = copy;
     r->end = r->last = copy + length;
