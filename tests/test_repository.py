@@ -90,7 +90,7 @@ def test_exceptions_are_needed() -> None:
         (".h", "int f(void);\nstruct s {\n    int a;\n};\n", []),
         (
             ".pyx",
-            "cdef class C:\n    def f(\n        self\n    ):\n        pass\n\n    x = 1\n",
+            "cdef class C(B):\n    def f(\n        self\n    ):\n        pass\n\n    x = 1\n",
             [("f", 4)],
         ),
     ],
@@ -126,7 +126,7 @@ def cython_functions(text: str) -> Iterator[tuple[str, int]]:
     """A function lasts until a line that is indented no deeper and does not close its head."""
     lines = text.splitlines()
     for start, line in enumerate(lines):
-        found = re.match(r"(\s*)(?:async\s+)?(?:def|cdef|cpdef)\s[^=]*?(\w+)\s*\(", line)
+        found = re.match(r"(\s*)(?:async\s+)?(?:def|cdef|cpdef)\s(?!class\b)[^=]*?(\w+)\s*\(", line)
         if not found:
             continue
         end = start

@@ -55,6 +55,8 @@ static const example examples[] = {
     {"{\"a\": 1.0, \"b\": 2}", "ynyynnynynnynnnnnnnnnynnnnnnynnny"},
     {"{\"a\": \"x\", \"s\": \"abcd\"}", "ynnnynynnnnnyyyyyyyynynnynnnynnnn"},
     {"{\"a\": [1, 2], \"b\": [2, 3]}", "ynyynyynynyynnnnnnnnnynnnnynynnny"},
+    {"{\"b\": 10, \"s\": \"m\"}", "ynnnnnnnnynnnnnynnnnynyynnnnynnny"},
+    {"{\"b\": 5.0, \"s\": \"ab\"}", "ynnnnnnnynyyyyyynnnynnyynnnnynnny"},
     {"{\"a\": null, \"b\": 11, \"n\": {\"y\": 2}}", "ynnnnnnnnynnnnnnnnnnnynynynnynnny"},
     {"{\"a\": 123456789012345678901234567890, \"s\": \"z\"}", "ynnnnynynnnnnnnynnnnyynnynnnynynn"},
 };

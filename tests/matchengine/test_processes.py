@@ -244,6 +244,7 @@ print(len(matcher))
 def test_the_interpreter_ends_with_a_live_matcher(daemon: bool, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", SHUTDOWN.replace("DAEMON", str(daemon))],
+        cwd=tmp_path,  # not the source tree, which would be imported instead of the package
         capture_output=True,
         text=True,
         timeout=120,
