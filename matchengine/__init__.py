@@ -1,11 +1,11 @@
 """Content-based matching: which of a million standing subscriptions want this event?
 
-    >>> from matchengine import Matcher
-    >>> m = Matcher()
-    >>> m.add("symbol = 'ACME' AND price < 10", id="alice")
-    'alice'
-    >>> m.match({"symbol": "ACME", "price": 9})
-    ['alice']
+>>> from matchengine import Matcher
+>>> m = Matcher()
+>>> m.add("symbol = 'ACME' AND price < 10", id="alice")
+'alice'
+>>> m.match({"symbol": "ACME", "price": 9})
+['alice']
 """
 
 from matchengine._core import Matches

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn, SupportsIndex, overload
 
 import numpy as np
@@ -28,6 +28,7 @@ class Matches:
     @property
     def handles(self) -> NDArray[np.uint32]: ...
     def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[list[Any]]: ...
     @overload
     def __getitem__(self, index: SupportsIndex) -> list[Any]: ...
     @overload

@@ -422,6 +422,10 @@ cdef class Matches:
         table = self.engine.table
         return [table[handle] for handle in self.handles[self.offsets[i]:self.offsets[i + 1]]]
 
+    def __iter__(self):
+        """The ids of each event in turn."""
+        return (self[i] for i in range(len(self)))
+
     def __reduce__(self):
         raise TypeError("a Matches cannot be copied or pickled; its arrays can")
 

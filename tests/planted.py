@@ -53,7 +53,7 @@ BUGS = [
         "(left >= 16 ? 0xFFFFu : (1u << left) - 1)",
         "(left >= 16 ? 0xFFFFu : (1u << (left - 1)) - 1)",
         c=("test_sieve", "test_match"),
-        python=(VECTORS, MODEL),
+        python=(MODEL,),
     ),
     Bug(
         "the tail forgets a row (AVX2, NEON)",
@@ -159,7 +159,7 @@ BUGS = [
         "src_c/needle_walk.c",
         "w->settled = w->hit(w->context, first) && w->settled;",
         "w->settled = (w->set == node->child[1] || w->hit(w->context, first)) && w->settled;",
-        c=("test_string_index", "test_strings", "test_needles"),
+        c=("test_string_index",),
         python=(VECTORS, MODEL),
     ),
     Bug(
@@ -229,18 +229,17 @@ def python_fails(tree: Path, site: Path, argument: str) -> bool:
     return done.returncode == 1
 
 
-def caught_by(tree: Path, site: Path, bug: Bug) -> list[str]:
-    """The tests among the bug's that fail."""
-    found = [
-        name for name in bug.c if (tree / f"tests/c/{name}.c").exists() and c_fails(tree, name)
-    ]
+def caught_by(tree: Path, site: Path, bug: Bug) -> str:
+    """The first of the tests that fails, or nothing. Those in C take seconds, so they go first."""
+    for name in bug.c:
+        if c_fails(tree, name):
+            return name
     if bug.python and (problem := install(tree, site)):
         raise RuntimeError(f"the copy does not build: {problem[-3000:]}")
     for argument in bug.python:
-        if (tree / argument).exists() and python_fails(tree, site, argument):
-            found.append(Path(argument).name)
-            break  # one of Python's is enough: they take longest
-    return found
+        if python_fails(tree, site, argument):
+            return Path(argument).name
+    return ""
 
 
 # ---- all of them ---------------------------------------------------------------------------------
@@ -265,7 +264,7 @@ def unchanged_tree_passes(tree: Path, site: Path, bugs: list[Bug]) -> bool:
     )  # fmt: skip
     failing = caught_by(tree, site, everything)
     if failing:
-        print(f"the unchanged tree fails: {', '.join(failing)}")
+        print(f"the unchanged tree fails {failing}")
     return not failing
 
 
@@ -284,7 +283,7 @@ def main(words: list[str]) -> int:
             found = caught_by(tree, site, bug)
             (tree / bug.file).write_text(original, encoding="utf-8")
             missed += not found
-            verdict = f"caught by {', '.join(found)}" if found else "MISSED"
+            verdict = f"caught by {found}" if found else "MISSED"
             print(f"{bug.name:48} {verdict}  [{time.monotonic() - started:.0f} s]", flush=True)
     print(f"{len(bugs) - missed} of {len(bugs)} caught")
     return 1 if missed else 0
