@@ -127,7 +127,11 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(
 
 
 def test_ctrl_c_ends_it_quietly(rules: str, processes: list[subprocess.Popen[bytes]]) -> None:
-    process = start(processes, "match", rules, "-")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits "ignore"
+    try:
+        process = start(processes, "match", rules, "-")
+    finally:
+        signal.signal(signal.SIGINT, before)
     send(process.stdin, b'{"a": 1}\n')
     assert read_answer(process.stdout) == {"event": 0, "matches": ["x"]}
     process.send_signal(signal.SIGINT)

@@ -52,20 +52,20 @@ def test_intervals_survive_new_labels(make: Callable[[float], Any], base: float)
         matcher.add(filter, id=len(nodes))
         nodes.append(parse(filter))
 
-    for i in range(99):
+    for i in range(90):
         low, high = literal(make(float(i))), literal(make(i + 1.5))
         for shape in SHAPES if i % 9 == 0 else SHAPES[i % 3 : i % 3 + 1]:
             add(shape.format(p="p", low=low, high=high))
-    positions = [n + 0.25 for n in range(-1, 102)] + [base]
+    positions = [n + 0.25 for n in range(-1, 102, 2)] + [base]
     distance = 1.0
-    for turn in range(60):
+    for turn in range(80):
         distance /= 2
         position = max(base - distance if turn % 2 else base + distance, 0.0)
         near = literal(make(position))
         shape = SHAPES[turn % len(SHAPES)]
         add(shape.format(p="p", low=near, high=literal(make(base + 1))))
         positions.append(position)
-        if turn % 10 == 9:
+        if turn % 20 == 19:
             matcher.validate()
             check(matcher, nodes, [make(abs(position)) for position in positions])
 
