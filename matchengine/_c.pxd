@@ -154,6 +154,7 @@ cdef extern from "matchengine.h" nogil:
     void me_engine_write_lock(me_engine *engine)
     bint me_engine_try_write_lock(me_engine *engine)
     void me_engine_write_unlock(me_engine *engine)
+    void me_engine_reset_lock(me_engine *engine)
 
     me_status me_engine_add(
         me_engine *engine, const uint8_t *filter, size_t length, uint32_t destination,

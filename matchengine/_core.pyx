@@ -4,9 +4,12 @@ Thin: conversion, locks and errors. `_engine.Store` holds the subscriptions and 
 them, `_mapping.Scratch` reads mappings; JSON is read in C.
 """
 
+import operator
 from collections.abc import Mapping
 
 import numpy as np
+
+cimport cython
 
 from matchengine import _engine, _mapping
 from matchengine.errors import EventError, EventLimitExceeded
@@ -14,13 +17,14 @@ from matchengine.values import plain_event
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.list cimport PyList_GET_ITEM
 from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcpy
 
 from matchengine cimport _c
 from matchengine._engine cimport Pin, Store
-from matchengine._mapping cimport Scratch
+from matchengine._mapping cimport NOT_PLAIN, REFUSED, WALKED, Scratch, Walk
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -28,6 +32,8 @@ cdef extern from "Python.h":
     bint PyObject_CheckBuffer(object o)
 
 NO_DESTINATION = _engine.NO_DESTINATION
+
+_c.me_simd()  # chooses the kernels once, before threads
 
 # Events of a batch matched under one lock: between two such spans writers get their turn and
 # Ctrl-C is heard.
@@ -52,8 +58,7 @@ cdef bint numbers_add(Numbers *n, const uint32_t *items, Py_ssize_t count) noexc
     cdef void *larger
     if n.count + count > room:
         room = 2 * (n.count + count) + 64
-        with gil:
-            larger = PyMem_Realloc(n.items, room * sizeof(uint32_t))
+        larger = realloc(n.items, room * sizeof(uint32_t))
         if larger == NULL:
             return False
         n.items = <uint32_t *>larger
@@ -89,23 +94,32 @@ cdef class Engine(Store):
     ) except -1:
         """Match a mapping of any kind."""
         cdef _c.me_status status = _c.ME_OK
-        cdef bint walked = False
+        cdef Walk walked = NOT_PLAIN
+        cdef bint copied = not PyDict_CheckExact(event)
+        if copied:
+            event = plain_event(event, self.limits_of())
         while True:
-            if not PyDict_CheckExact(event):
-                event = plain_event(event, self.limits.event_depth)
             self.read_lock()
-            try:
-                walked = scratch.walk(self.engine, &self.limits, <dict>event)
-                if walked:
-                    status = _c.me_match(self.engine, scratch.event, mode, found, count)
-            finally:
-                _c.me_engine_read_unlock(self.engine)
-            if walked:
+            walked = scratch.walk(self.engine, &self.limits, <dict>event, copied)
+            if walked == WALKED:
+                status = _c.me_match(self.engine, scratch.event, mode, found, count)
+            _c.me_engine_read_unlock(self.engine)
+            if walked != NOT_PLAIN or copied:
                 break
-            event = plain_event(event, self.limits.event_depth)
+            event = plain_event(event, self.limits_of())
+            copied = True
+        if walked == REFUSED:
+            if scratch.is_text_at_fault() and not copied:
+                plain_event(event, self.limits_of())  # says where the text stands
+            raise scratch.refusal()
+        if walked == NOT_PLAIN:  # a list changed while it was copied
+            raise EventError("the event changes while it is read")
         if status != _c.ME_OK:
             raise MemoryError()
         return 0
+
+    cdef dict limits_of(self):
+        return self.limits
 
     cdef int run_json(
         self, Scratch scratch, object text, _c.me_mode mode, const uint32_t **found,
@@ -211,8 +225,11 @@ cdef class Engine(Store):
         finally:
             self.give_scratch(scratch)
 
-    def destination_numbers(self, event, /):
-        """The distinct destination numbers (of the core) of the matching subscriptions."""
+    def destinations(self, event, /):
+        """Return the distinct destination numbers of the subscriptions that match `event`.
+
+        Stops looking at a destination's subscriptions once one has matched.
+        """
         cdef const uint32_t *found = NULL
         cdef uint32_t i, count
         cdef Scratch scratch = self.take_scratch()
@@ -247,50 +264,59 @@ cdef class Engine(Store):
         finally:
             self.drop_pin(pin)
             self.give_scratch(scratch)
-            PyMem_Free(handles.items)
-            PyMem_Free(counts.items)
+            free(handles.items)
+            free(counts.items)
 
     cdef int run_mappings(
         self, Scratch scratch, object events, Numbers *handles, Numbers *counts
     ) except -1:
-        cdef list plain
+        cdef const uint32_t *found = NULL
+        cdef uint32_t count = 0
+        cdef list queue
         cdef Py_ssize_t done = 0
         if isinstance(events, Mapping):
             raise EventError("a batch is a sequence of events or JSON lines, got a mapping")
-        plain = list(events)
-        while done < len(plain):
-            try:
-                if PyDict_CheckExact(plain[done]):
-                    done = self.run_span(scratch, plain, done, handles, counts)
-                if done < len(plain) and counts.count == done:
-                    # Something that is not plain: copy it, outside the lock, and go on with it.
-                    plain[done] = plain_event(plain[done], self.limits.event_depth)
-            except EventError as error:
-                error.index = counts.count
-                raise
+        queue = list(events)
+        while done < len(queue):
+            if self.run_span(scratch, queue, &done, handles, counts) != WALKED:
+                # This one has to be copied first, or is refused: either way one at a time.
+                try:
+                    self.run_mapping(scratch, queue[done], _c.ME_ALL, &found, &count)
+                except EventError as error:
+                    error.index = done
+                    raise
+                if not numbers_add(handles, found, count) or not numbers_add(counts, &count, 1):
+                    raise MemoryError()
+                done += 1
             PyErr_CheckSignals()
         return 0
 
-    cdef Py_ssize_t run_span(
-        self, Scratch scratch, list events, Py_ssize_t start, Numbers *handles, Numbers *counts
-    ) except -1:
-        """Match events[start:] while they are plain, at most SPAN; return where it stopped."""
+    cdef Walk run_span(
+        self, Scratch scratch, list events, Py_ssize_t *at, Numbers *handles, Numbers *counts
+    ) except *:
+        """Match plain events from `at` on, at most SPAN, and move `at` behind them."""
         cdef const uint32_t *found = NULL
         cdef uint32_t count = 0
-        cdef Py_ssize_t at = start, end = min(start + SPAN, len(events))
+        cdef Py_ssize_t end = min(at[0] + SPAN, len(events))
+        cdef Walk walked = WALKED
+        cdef bint memory = True
         self.read_lock()
-        try:
-            while at < end and PyDict_CheckExact(events[at]):
-                if not scratch.walk(self.engine, &self.limits, <dict>events[at]):
-                    break
-                if _c.me_match(self.engine, scratch.event, _c.ME_ALL, &found, &count) != _c.ME_OK:
-                    raise MemoryError()
-                if not numbers_add(handles, found, count) or not numbers_add(counts, &count, 1):
-                    raise MemoryError()
-                at += 1
-        finally:
-            _c.me_engine_read_unlock(self.engine)
-        return at
+        while at[0] < end and memory:
+            if not PyDict_CheckExact(<object>PyList_GET_ITEM(events, at[0])):
+                walked = NOT_PLAIN
+                break
+            walked = scratch.walk(
+                self.engine, &self.limits, <dict>PyList_GET_ITEM(events, at[0]), False)
+            if walked != WALKED:
+                break
+            memory = (
+                _c.me_match(self.engine, scratch.event, _c.ME_ALL, &found, &count) == _c.ME_OK
+                and numbers_add(handles, found, count) and numbers_add(counts, &count, 1))
+            at[0] += 1
+        _c.me_engine_read_unlock(self.engine)
+        if not memory:
+            raise MemoryError()
+        return walked
 
     cdef int run_lines(
         self, Scratch scratch, object text, Numbers *handles, Numbers *counts
@@ -388,6 +414,7 @@ cdef const uint8_t[::1] as_view(object text):
     return view
 
 
+@cython.no_gc_clear  # the pin must still be there when it is let go
 cdef class Matches:
     """What a batch matched: for event i, handles[offsets[i]:offsets[i + 1]].
 
@@ -414,7 +441,7 @@ cdef class Matches:
         """The ids that event `index` matched; a slice gives a list of such lists."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        i = index.__index__()
+        i = operator.index(index)
         if i < 0:
             i += len(self)
         if not 0 <= i < len(self):

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint32_t
+
 from matchengine cimport _c
 from matchengine._mapping cimport Scratch
 
@@ -16,7 +18,7 @@ cdef class Store:
     cdef object pins  # deque of Pin, oldest first; the last one is current
     cdef object retired  # deque of (epoch, handle)
     cdef Pin pin
-    cdef Py_ssize_t pinned
+    cdef bint opened
     cdef _c.me_counters counters
 
     cdef int make_engine(self) except -1
@@ -27,7 +29,7 @@ cdef class Store:
     cdef void drop_pin(self, Pin pin) noexcept
     cdef Scratch take_scratch(self)
     cdef int give_scratch(self, Scratch scratch) except -1
-    cdef object let_go(self)
+    cdef int let_go(self, list dropped) except -1
     cdef void learn(self) noexcept
     cdef void trim(self) noexcept
-    cdef int open_pin(self) except -1
+    cdef int check_live(self, uint32_t handle) except -1

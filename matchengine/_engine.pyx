@@ -52,10 +52,11 @@ cdef class Store:
         self.engine = made
         return 0
 
-    def open(self, limits):
-        """Start with an object that has the fields of Limits. For an engine nobody has used."""
-        if _c.me_engine_handle_end(self.engine) > 0 or self.spare is not None:
-            raise RuntimeError("a matcher that is in use cannot be initialised again")
+    def _open(self, limits):
+        """Start with an object that has the fields of Limits. Once."""
+        if self.opened:
+            raise RuntimeError("a matcher cannot be initialised again")
+        self.opened = True
         self.limits.filter_bytes = limits.filter_bytes
         self.limits.filter_depth = limits.filter_depth
         self.limits.predicates = limits.predicates
@@ -82,14 +83,15 @@ cdef class Store:
                 _c.me_engine_write_lock(self.engine)
 
     cdef Pin take_pin(self):
-        cdef Pin pin = self.pin
+        return self.take_pin_of(self.pin)
+
+    cdef Pin take_pin_of(self, Pin pin):
+        """The point in history of another result."""
         pin.count += 1
-        self.pinned += 1
         return pin
 
     cdef void drop_pin(self, Pin pin) noexcept:
         pin.count -= 1
-        self.pinned -= 1
 
     cdef Scratch take_scratch(self):
         cdef Scratch scratch = self.spare
@@ -106,22 +108,24 @@ cdef class Store:
             self.scratches.append(scratch)
         return 0
 
-    cdef object let_go(self):
+    cdef int let_go(self, list dropped) except -1:
         """Give retired handles back whose results are gone. Write lock held.
 
-        Returns the ids that are dropped by it: the caller lets them go after the lock.
+        The ids that are dropped by it are moved to `dropped`: the caller lets them go after the
+        lock. Nothing here makes an object that the garbage collector counts.
         """
         cdef Pin oldest
-        dropped = []
         while len(self.pins) > 1 and (<Pin>self.pins[0]).count == 0:
-            self.pins.popleft()
+            dropped.append(self.pins.popleft())
         oldest = <Pin>self.pins[0]
         while self.retired and (oldest.count == 0 or self.retired[0][0] < oldest.epoch):
-            handle = self.retired.popleft()[1]
+            entry = self.retired.popleft()
+            handle = entry[1]
+            dropped.append(entry)
             dropped.append(self.table[handle])
             self.table[handle] = None
             _c.me_engine_release_handle(self.engine, handle)
-        return dropped
+        return 0
 
     cdef void learn(self) noexcept:
         """Hand what idle scratches have sampled to the engine. Write lock held."""
@@ -132,25 +136,48 @@ cdef class Store:
 
     # ---- subscriptions ------------------------------------------------------------------------
 
-    def insert(self, ir: bytes, id, destination):
+    # Making an object that the garbage collector counts may run finalisers. So every method below
+    # makes what it needs before the lock, and raises after it.
+
+    def _insert(self, ir: bytes, id, destination):
         """Add a filter (named IR) and return its handle. Raises MemoryError."""
-        cdef uint32_t handle = 0
-        cdef uint32_t to = destination
-        cdef _c.me_status status
-        self.table.append(None)  # room for one more: what follows must not fail
+        return self._insert_many([ir], [id], [destination])[0]
+
+    def _insert_many(self, list irs, list ids, list destinations):
+        """Add many filters as one operation: all or none. Returns their handles."""
+        cdef Py_ssize_t done = 0, count = len(irs)
+        cdef uint32_t handle = 0, to
+        cdef _c.me_status status = _c.ME_OK
+        cdef bytes ir
+        cdef list handles = [0] * count, dropped = []
+        self.table.extend([None] * count)
         self.write_lock()
-        dropped = self.let_go()
-        self.learn()
-        status = _c.me_engine_add(
-            self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), to, &handle)
-        if status == _c.ME_OK and handle < len(self.table):
-            self.table[handle] = id
-        _c.me_engine_write_unlock(self.engine)
+        try:
+            self.let_go(dropped)
+            self.learn()
+            while done < count and status == _c.ME_OK:
+                ir = <bytes>irs[done]
+                to = destinations[done]
+                status = _c.me_engine_add(
+                    self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir),
+                    to, &handle)
+                if status == _c.ME_OK:
+                    handles[done] = handle
+                    self.table[handle] = ids[done]
+                    done += 1
+            while status != _c.ME_OK and done > 0:
+                done -= 1
+                handle = handles[done]
+                _c.me_engine_remove(self.engine, handle)
+                _c.me_engine_release_handle(self.engine, handle)
+                self.table[handle] = None
+        finally:
+            _c.me_engine_write_unlock(self.engine)
         self.trim()
         del dropped
         if status != _c.ME_OK:
             raise MemoryError()
-        return handle
+        return handles
 
     cdef void trim(self) noexcept:
         """One entry of `table` for every handle ever given."""
@@ -158,43 +185,11 @@ cdef class Store:
         if len(self.table) > end:
             del self.table[end:]
 
-    def insert_many(self, list irs, list ids, list destinations):
-        """Add many filters as one operation: all or none. Returns their handles."""
-        cdef Py_ssize_t done = 0, count = len(irs)
-        cdef uint32_t handle = 0
-        cdef _c.me_status status = _c.ME_OK
-        cdef bytes ir
-        handles = [0] * count
-        self.table.extend([None] * count)
-        self.write_lock()
-        dropped = self.let_go()
-        self.learn()
-        while done < count and status == _c.ME_OK:
-            ir = <bytes>irs[done]
-            status = _c.me_engine_add(
-                self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir),
-                <uint32_t>destinations[done], &handle)
-            if status == _c.ME_OK:
-                handles[done] = handle
-                self.table[handle] = ids[done]
-                done += 1
-        if status != _c.ME_OK:
-            for index in range(done):
-                handle = handles[index]
-                _c.me_engine_remove(self.engine, handle)
-                _c.me_engine_release_handle(self.engine, handle)
-                self.table[handle] = None
-        _c.me_engine_write_unlock(self.engine)
-        self.trim()
-        del dropped
-        if status != _c.ME_OK:
-            raise MemoryError()
-        return handles
-
-    def change(self, handle, ir: bytes, destination):
+    def _change(self, handle, ir: bytes, destination):
         """Give a live handle another filter. Raises MemoryError."""
         cdef uint32_t number = handle, to = destination
         cdef _c.me_status status
+        self.check_live(number)
         self.write_lock()
         self.learn()
         status = _c.me_engine_replace(
@@ -203,33 +198,40 @@ cdef class Store:
         if status != _c.ME_OK:
             raise MemoryError()
 
-    def delete(self, handles):
-        """Take live handles out as one operation."""
-        cdef uint32_t number
-        kept = list(handles)
-        self.write_lock()
-        for handle in kept:
-            number = handle
-            _c.me_engine_remove(self.engine, number)
-            self.retired.append((self.pin.epoch, handle))
-        if self.pin.count > 0:
-            self.open_pin()
-        dropped = self.let_go()
-        _c.me_engine_write_unlock(self.engine)
-        del dropped
-
-    cdef int open_pin(self) except -1:
-        cdef Pin pin = Pin()
-        pin.epoch = self.pin.epoch + 1
-        self.pins.append(pin)
-        self.pin = pin
+    cdef int check_live(self, uint32_t handle) except -1:
+        if not _c.me_engine_is_live(self.engine, handle):
+            raise LookupError(f"no subscription has the handle {handle}")
         return 0
 
-    def filter_of(self, handle):
+    def _delete(self, handles):
+        """Take live handles out as one operation."""
+        cdef uint32_t number
+        cdef Pin fresh = Pin()
+        cdef list dropped = [], entries = [(self.pin.epoch, handle) for handle in handles]
+        fresh.epoch = self.pin.epoch + 1
+        for entry in entries:
+            self.check_live(entry[1])
+        self.write_lock()
+        try:
+            for entry in entries:
+                number = entry[1]
+                if _c.me_engine_is_live(self.engine, number):
+                    _c.me_engine_remove(self.engine, number)
+                    self.retired.append(entry)
+            if self.pin.count > 0:
+                self.pins.append(fresh)
+                self.pin = fresh
+            self.let_go(dropped)
+        finally:
+            _c.me_engine_write_unlock(self.engine)
+        del dropped
+
+    def _filter_of(self, handle):
         """The filter of a live handle (named IR)."""
         cdef uint32_t number = handle
         cdef size_t size
         cdef bytes ir = None
+        self.check_live(number)
         self.read_lock()
         try:
             size = _c.me_engine_filter(self.engine, number, NULL, 0)
@@ -242,12 +244,12 @@ cdef class Store:
             _c.me_engine_read_unlock(self.engine)
         return ir
 
-    def destination_of(self, handle):
+    def _destination_of(self, handle):
         """The destination number of a live handle, or NO_DESTINATION."""
         cdef uint32_t number = handle
         return _c.me_engine_destination(self.engine, number)
 
-    def diagnose(self, ir: bytes):
+    def _diagnose(self, ir: bytes):
         """What adding this filter would do: the fields of me_diagnosis as a dict."""
         cdef _c.me_diagnosis found
         cdef _c.me_status status
@@ -260,7 +262,7 @@ cdef class Store:
             raise MemoryError()
         return found
 
-    def numbers(self):
+    def _numbers(self):
         """The engine's statistics and counters as a dict."""
         cdef _c.me_stats s
         self.read_lock()
@@ -279,14 +281,19 @@ cdef class Store:
 
     def ids(self, handles, /):
         """The ids of handles: of a Matches while it is alive, or of live subscriptions."""
-        cdef list table = self.table
-        return [table[handle] for handle in handles]
+        cdef uint32_t number
+        cdef list table = self.table, found = []
+        for handle in handles:
+            number = handle
+            if number >= <size_t>len(table):
+                raise LookupError(f"no result has the handle {number}")
+            found.append(table[number])
+        return found
 
-    cdef Pin take_pin_of(self, Pin pin):
-        """The same point in history for another result."""
-        pin.count += 1
-        self.pinned += 1
-        return pin
+    def _after_fork(self):
+        """In a forked child: whoever held the lock is not here. A writer cannot have been at work,
+        for it keeps the GIL, and readers change nothing."""
+        _c.me_engine_reset_lock(self.engine)
 
 
 def fail_allocations_after(successes):

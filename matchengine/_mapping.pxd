@@ -4,6 +4,12 @@ from libc.stdint cimport uint32_t, uint64_t
 from matchengine cimport _c
 
 
+cdef enum Walk:
+    WALKED
+    NOT_PLAIN  # something that values.py has to copy first
+    REFUSED  # not acceptable; refusal() says why
+
+
 cdef struct Frame:
     PyObject *container  # borrowed: nothing runs that could free it
     Py_ssize_t position
@@ -17,14 +23,22 @@ cdef class Scratch:
     # the walk that is under way
     cdef _c.me_engine *engine
     cdef const _c.me_limits *limits
+    cdef bint copied
     cdef uint32_t depth
     cdef uint64_t scalars, bytes
+    # why it was refused
+    cdef int reason
+    cdef const char *broken
+    cdef uint64_t found, maximum
 
-    cdef bint walk(self, _c.me_engine *engine, const _c.me_limits *limits, dict event) except -1
-    cdef int open(self, PyObject *container, uint32_t path) except -1
-    cdef int check(self, str name, uint64_t value, uint64_t maximum) except -1
-    cdef const char *text(self, object text, Py_ssize_t *size) except NULL
-    cdef bint put(
-        self, uint32_t path, const char *key, Py_ssize_t key_size, object value) except -1
-    cdef int big(self, object value, _c.me_value *v, int overflow) except -1
-    cdef str dotted(self)
+    cdef Walk walk(
+        self, _c.me_engine *engine, const _c.me_limits *limits, dict event, bint copied) noexcept
+    cdef Walk open(self, PyObject *container, uint32_t path) noexcept
+    cdef Walk refuse(self, const char *limit, uint64_t value, uint64_t maximum) noexcept
+    cdef bint is_text_at_fault(self) noexcept
+    cdef object refusal(self)
+    cdef const char *text(self, object text, Py_ssize_t *size) noexcept
+    cdef Walk put(
+        self, uint32_t path, const char *key, Py_ssize_t key_size, object value) noexcept
+    cdef Walk read(self, object value, _c.me_value *v) noexcept
+    cdef Walk check_digits(self, uint64_t digits) noexcept

@@ -1,34 +1,46 @@
 """Events from Python: a walk over plain dicts, lists, tuples and scalars into the core's scratch.
 
-The walk runs under the engine's read lock, so it meets exact builtins only: their reading runs
-nobody's code. Anything else makes it give up (the caller copies the event with values.py and comes
-again), and so does nothing here recurse: open containers stand on a stack of frames.
+The walk runs under the engine's read lock, where nobody else's code may run. So it meets exact
+builtins only, whose reading runs none, and it makes no Python object, because making one may run
+the garbage collector and with it finalisers. An event with anything else in it makes the walk give
+up: the caller copies it with values.py and comes again. What is wrong with an event is noted, and
+raised after the lock. Open containers stand on a stack of frames: nothing recurses.
 """
 
-from matchengine._filters import decimal
 from matchengine.errors import EventError, EventLimitExceeded
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
 from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from matchengine cimport _c
 
 cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
-    bint PyDict_CheckExact(object o)
-    bint PyList_CheckExact(object o)
-    bint PyTuple_CheckExact(object o)
-    bint PyUnicode_CheckExact(object o)
-    bint PyLong_CheckExact(object o)
-    bint PyFloat_CheckExact(object o)
+    # Declared without `except`: a failure is handled by hand, because raising makes objects.
+    const char *as_utf8 "PyUnicode_AsUTF8AndSize"(PyObject *text, Py_ssize_t *size) noexcept
+    long long as_int64 "PyLong_AsLongLongAndOverflow"(PyObject *value, int *overflow) noexcept
+    void PyErr_Clear() noexcept
+    bint PyUnicode_IS_COMPACT_ASCII(object text) noexcept
+    void *PyUnicode_DATA(object text) noexcept
+    Py_ssize_t PyUnicode_GET_LENGTH(object text) noexcept
+    Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index) noexcept
+    bint PyDict_CheckExact(object o) noexcept
+    bint PyList_CheckExact(object o) noexcept
+    bint PyTuple_CheckExact(object o) noexcept
+    bint PyUnicode_CheckExact(object o) noexcept
+    bint PyLong_CheckExact(object o) noexcept
+    bint PyFloat_CheckExact(object o) noexcept
+
+# Why a walk was refused.
+cdef enum:
+    BROKEN_LIMIT
+    SURROGATE
+    NO_MEMORY
 
 
 cdef class Scratch:
@@ -48,10 +60,14 @@ cdef class Scratch:
     def __reduce__(self):
         raise TypeError("it cannot be copied or pickled")
 
-    cdef bint walk(self, _c.me_engine *engine, const _c.me_limits *limits, dict event) except -1:
-        """Put the values of a mapping; False when something in it is no exact builtin.
+    cdef Walk walk(
+        self, _c.me_engine *engine, const _c.me_limits *limits, dict event, bint copied
+    ) noexcept:
+        """Put the values of a mapping. Read lock and GIL held, so no object is made here.
 
-        Read lock and GIL held. Raises EventError for what no event may hold, wanted or not.
+        `copied` says that the event comes from values.plain_event, which writes integers beyond
+        int64 as bytes of digits. After REFUSED the caller lets go of the lock and raises
+        `refusal()`.
         """
         cdef Frame *f
         cdef PyObject *key
@@ -59,13 +75,15 @@ cdef class Scratch:
         cdef const char *name
         cdef Py_ssize_t size = 0
         cdef uint32_t path
+        cdef Walk put
         self.engine = engine
         self.limits = limits
+        self.copied = copied
         self.scalars = self.bytes = 0
         self.depth = 0
         _c.me_event_start(self.event)
-        self.open(<PyObject *>event, _c.ME_ROOT)
-        while self.depth > 0:
+        put = self.open(<PyObject *>event, _c.ME_ROOT)
+        while self.depth > 0 and put == WALKED:
             f = &self.frames[self.depth - 1]
             path = f.path
             name = NULL
@@ -75,75 +93,118 @@ cdef class Scratch:
                 continue
             if key != NULL:
                 if not PyUnicode_CheckExact(<object>key):
-                    return False
+                    return NOT_PLAIN
                 name = self.text(<object>key, &size)
+                if name == NULL:
+                    return REFUSED
             if not is_container(<object>value):
-                if not self.put(path, name, size, <object>value):
-                    return False
+                put = self.put(path, name, size, <object>value)
                 continue
             if name != NULL and path != _c.ME_NO_PATH:
                 path = _c.me_event_step(engine, path, name, size)
-            self.open(value, path)
-        self.check("event_values", self.scalars, limits.event_values)
-        return True
+            put = self.open(value, path)
+        return put
 
-    cdef int open(self, PyObject *container, uint32_t path) except -1:
+    cdef Walk open(self, PyObject *container, uint32_t path) noexcept:
         """Go into a container."""
         cdef void *larger
         if self.depth >= self.limits.event_depth:
-            self.check("event_depth", self.depth + 1, self.limits.event_depth)
+            return self.refuse(b"event_depth", self.depth + 1, self.limits.event_depth)
+        self.bytes += 2  # what the shortest JSON of it would take
+        if self.bytes > self.limits.event_bytes:
+            return self.refuse(b"event_bytes", self.bytes, self.limits.event_bytes)
         if self.depth == self.frame_room:
             larger = PyMem_Realloc(self.frames, 2 * self.frame_room * sizeof(Frame))
             if larger == NULL:
-                raise MemoryError()
+                return self.refuse(NULL, 0, 0)
             self.frames = <Frame *>larger
             self.frame_room *= 2
         self.frames[self.depth] = Frame(container, 0, path)
         self.depth += 1
-        return 0
+        return WALKED
 
-    cdef int check(self, str name, uint64_t value, uint64_t maximum) except -1:
-        """Raise unless `value` is within a limit."""
-        if value > maximum:
-            raise EventLimitExceeded(
-                f"the event exceeds the limit {name}, which is {maximum}", name, value, maximum)
-        return 0
+    cdef Walk refuse(self, const char *limit, uint64_t value, uint64_t maximum) noexcept:
+        """Note why the event is refused: a limit, or no memory (limit NULL)."""
+        self.reason = NO_MEMORY if limit == NULL else BROKEN_LIMIT
+        self.broken = limit
+        self.found = value
+        self.maximum = maximum
+        return REFUSED
 
-    cdef const char *text(self, object text, Py_ssize_t *size) except NULL:
-        """The UTF-8 of an exact str, counted."""
+    cdef bint is_text_at_fault(self) noexcept:
+        return self.reason == SURROGATE
+
+    cdef object refusal(self):
+        """The exception for what the last walk refused. No lock held."""
+        if self.reason == BROKEN_LIMIT:
+            name = self.broken.decode()
+            return EventLimitExceeded(
+                f"the event exceeds the limit {name}, which is {self.maximum}",
+                name, self.found, self.maximum)
+        if self.reason == SURROGATE:
+            return EventError("a string holds a lone surrogate")
+        return MemoryError()
+
+    cdef const char *text(self, object text, Py_ssize_t *size) noexcept:
+        """The UTF-8 of an exact str, counted; NULL: refused."""
         cdef const char *utf8
-        try:
-            utf8 = PyUnicode_AsUTF8AndSize(text, size)
-        except UnicodeEncodeError:
-            raise EventError("a string holds a lone surrogate", path=self.dotted())
+        if PyUnicode_IS_COMPACT_ASCII(text):
+            utf8 = <const char *>PyUnicode_DATA(text)
+            size[0] = PyUnicode_GET_LENGTH(text)
+        elif has_surrogate(text):
+            self.reason = SURROGATE
+            return NULL
+        else:
+            utf8 = as_utf8(<PyObject *>text, size)
+            if utf8 == NULL:
+                PyErr_Clear()
+                self.refuse(NULL, 0, 0)
+                return NULL
         self.bytes += size[0]
         if self.bytes > self.limits.event_bytes:
-            self.check("event_bytes", self.bytes, self.limits.event_bytes)
+            self.refuse(b"event_bytes", self.bytes, self.limits.event_bytes)
+            return NULL
         return utf8
 
-    cdef bint put(
+    cdef Walk put(
         self, uint32_t path, const char *key, Py_ssize_t key_size, object value
-    ) except -1:
-        """Check a scalar, wanted or not, and put it; False when it is no exact builtin.
+    ) noexcept:
+        """Check a scalar, wanted or not, and put it.
 
         It is the value of a key below `path`, or of an array (key NULL) that is on `path`.
         """
         cdef _c.me_value v
+        cdef Walk read = self.read(value, &v)
+        cdef bint done = True
+        if read != WALKED:
+            return read
+        self.scalars += 1
+        if self.scalars > self.limits.event_values:
+            return self.refuse(b"event_values", self.scalars, self.limits.event_values)
+        if path == _c.ME_NO_PATH:
+            return WALKED
+        if key != NULL:
+            done = _c.me_event_put_key(self.engine, self.event, path, key, key_size, &v)
+        elif _c.me_event_wants(self.engine, path):
+            done = _c.me_event_put(self.event, path, &v)
+        return WALKED if done else self.refuse(NULL, 0, 0)
+
+    cdef Walk read(self, object value, _c.me_value *v) noexcept:
+        """Convert an exact builtin; NOT_PLAIN for anything else."""
         cdef Py_ssize_t size = 0
         cdef int overflow = 0
-        cdef bint done = True
         v.len = 0
-        self.scalars += 1
         if PyUnicode_CheckExact(value):
             v.type = _c.ME_STRING
             v.as_.s = self.text(value, &size)
             v.len = <uint32_t>size
-        elif PyLong_CheckExact(value):
+            return WALKED if v.as_.s != NULL else REFUSED
+        if PyLong_CheckExact(value):
             v.type = _c.ME_INT
-            v.as_.i = PyLong_AsLongLongAndOverflow(value, &overflow)
-            if overflow != 0 or self.limits.digits < 19:
-                self.big(value, &v, overflow)
-        elif PyFloat_CheckExact(value):
+            v.as_.i = as_int64(<PyObject *>value, &overflow)
+            # What is too long for int64 has its digits written where objects may be made.
+            return NOT_PLAIN if overflow != 0 else self.check_digits(digits_of(v.as_.i))
+        if PyFloat_CheckExact(value):
             v.type = _c.ME_DOUBLE
             v.as_.d = PyFloat_AS_DOUBLE(value)
         elif value is None:
@@ -151,50 +212,39 @@ cdef class Scratch:
         elif value is True or value is False:
             v.type = _c.ME_BOOL
             v.as_.i = value is True
-        else:
-            return False
-        if path == _c.ME_NO_PATH:
-            return True
-        if key != NULL:
-            done = _c.me_event_put_key(self.engine, self.event, path, key, key_size, &v)
-        elif _c.me_event_wants(self.engine, path):
-            done = _c.me_event_put(self.event, path, &v)
-        if not done:
-            raise MemoryError()
-        return True
-
-    cdef int big(self, object value, _c.me_value *v, int overflow) except -1:
-        """An int beyond int64, or any int where fewer than 19 digits are allowed."""
-        cdef char *copy
-        cdef uint64_t limit = self.limits.digits
-        # 10/3 is more than log2(10), so a number with more bits than this has more digits.
-        if value.bit_length() > limit * 10 // 3 + 3:
-            self.check("digits", limit + 1, limit)
-        digits = decimal(value).encode()
-        self.check("digits", len(digits) - (value < 0), limit)
-        if overflow != 0:
-            copy = _c.me_event_bytes(self.event, len(digits))
-            if copy == NULL:
-                raise MemoryError()
-            memcpy(copy, PyBytes_AS_STRING(digits), len(digits))
+        elif self.copied and PyBytes_CheckExact(value):
             v.type = _c.ME_BIG
-            v.as_.s = copy
-            v.len = <uint32_t>len(digits)
-        return 0
+            v.as_.s = PyBytes_AS_STRING(value)
+            v.len = <uint32_t>PyBytes_GET_SIZE(value)
+            return self.check_digits(v.len - (v.as_.s[0] == c"-"))
+        else:
+            return NOT_PLAIN
+        return WALKED
 
-    cdef str dotted(self):
-        """The path of the key or value that is being read, for an error."""
-        cdef uint32_t i
-        cdef Frame *f
-        names = []
-        for i in range(self.depth):
-            f = &self.frames[i]
-            if PyDict_CheckExact(<object>f.container):
-                key = list(<dict><object>f.container)[key_index(f)]
-            else:
-                key = f.position - 1
-            names.append(str(key).encode(errors="replace").decode())
-        return ".".join(names)
+    cdef Walk check_digits(self, uint64_t digits) noexcept:
+        if digits > self.limits.digits:
+            return self.refuse(b"digits", digits, self.limits.digits)
+        return WALKED
+
+
+cdef uint64_t digits_of(int64_t number) noexcept:
+    """How many decimal digits a number has."""
+    cdef uint64_t digits = 1
+    cdef uint64_t rest = <uint64_t>number if number >= 0 else 0 - <uint64_t>number
+    while rest >= 10:
+        rest //= 10
+        digits += 1
+    return digits
+
+
+cdef bint has_surrogate(object text) noexcept:
+    cdef Py_ssize_t i
+    cdef Py_UCS4 c
+    for i in range(PyUnicode_GET_LENGTH(text)):
+        c = PyUnicode_READ_CHAR(text, i)
+        if 0xD800 <= c <= 0xDFFF:
+            return True
+    return False
 
 
 cdef inline bint next_item(Frame *f, PyObject **key, PyObject **value) noexcept:
@@ -215,16 +265,6 @@ cdef inline bint next_item(Frame *f, PyObject **key, PyObject **value) noexcept:
 
 cdef inline bint is_container(object value) noexcept:
     return PyDict_CheckExact(value) or PyList_CheckExact(value) or PyTuple_CheckExact(value)
-
-
-cdef Py_ssize_t key_index(Frame *f):
-    """How many items PyDict_Next gave before the current one."""
-    cdef Py_ssize_t position = 0, index = -1
-    cdef PyObject *key = NULL
-    cdef PyObject *value = NULL
-    while position < f.position and PyDict_Next(<object>f.container, &position, &key, &value):
-        index += 1
-    return index
 
 
 def fail_allocations_after(successes):

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
+import operator
+import os
+import reprlib
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
@@ -75,41 +78,30 @@ class Matcher(_core.Engine, Generic[IdT]):
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         """`limits` bounds what filters and events may hold; the default is `Limits()`."""
-        self.limits_in_force = limits if limits is not None else Limits()
-        self.open(self.limits_in_force)
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")
+        self._open(limits or Limits())
+        self._limits = limits or Limits()
         self._handles: dict[Any, int] = {}
         self._writing = threading.RLock()
         self._next_id = 0
-        self._destinations: list[int] = []  # dense number -> destination
-        self._dense: dict[int, int] = {}
+        _matchers.add(self)
 
     # ---- filters and destinations -------------------------------------------------------------
 
     @property
     def limits(self) -> Limits:
         """The limits given to the constructor."""
-        return self.limits_in_force
+        return self._limits
 
     def _ir(self, filter: str | bytes | Filter) -> bytes:
         """The filter as the bytes that the engine takes, within this matcher's limits."""
         if isinstance(filter, Filter):
-            _filters.check_ir(filter._ir, self.limits_in_force)
+            _filters.check_ir(filter._ir, self._limits)
             return filter._ir
         if isinstance(filter, str | bytes):
-            return _filters.parse_text(filter, {}, self.limits_in_force)
+            return _filters.parse_text(filter, {}, self._limits)
         raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
-
-    def _dense_destination(self, to: object) -> int:
-        if to is None:
-            return _core.NO_DESTINATION
-        if isinstance(to, bool) or not isinstance(to, int) or to < 0:
-            raise TypeError(f"a destination is an int >= 0, got {to!r}")
-        number = int(to)
-        dense = self._dense.get(number)
-        if dense is None:
-            dense = self._dense[number] = len(self._destinations)
-            self._destinations.append(number)
-        return dense
 
     # ---- adding and removing ------------------------------------------------------------------
 
@@ -123,11 +115,12 @@ class Matcher(_core.Engine, Generic[IdT]):
         Raises `DuplicateSubscription`, `FilterSyntaxError`, `FilterTypeError`, `LimitExceeded`.
         """
         ir = self._ir(filter)
+        number = _destination(to)
         with self._writing:
             taken = self._free_id() if id is None else id
             if taken in self._handles:
                 raise DuplicateSubscription(taken)
-            handle = self.insert(ir, taken, self._dense_destination(to))
+            handle = self._insert(ir, taken, number)
             self._enter(taken, handle)
             return taken
 
@@ -142,10 +135,10 @@ class Matcher(_core.Engine, Generic[IdT]):
         try:
             first = self._handles.setdefault(id, handle)
         except BaseException:
-            self.delete([handle])
+            self._delete([handle])
             raise
         if first != handle:
-            self.delete([handle])
+            self._delete([handle])
             raise DuplicateSubscription(id)
 
     def add_many(
@@ -156,26 +149,33 @@ class Matcher(_core.Engine, Generic[IdT]):
         `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
         lines ``{"id": ..., "filter": "..."}`` as str, bytes or a buffer. The errors of `add`.
         """
-        pairs = list(_pairs(subscriptions))
-        irs = [self._ir(filter) for _, filter in pairs]
+        ids: list[Any] = []
+        irs = []
+        for given, filter, where in _triples(subscriptions):
+            ids.append(given)
+            try:
+                irs.append(self._ir(filter))
+            except (MatchEngineError, TypeError) as error:
+                error.add_note(f"in {where}")
+                raise
         with self._writing:
-            fresh: dict[Any, int] = {}
-            ids = []
-            for index, (given, _) in enumerate(pairs):
-                taken = self._free_id_beside(fresh) if given is None else given
-                if taken in self._handles or taken in fresh:
-                    raise DuplicateSubscription(taken)
-                fresh[taken] = index
-                ids.append(taken)
-            handles = self.insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
+            self._number(ids)
+            handles = self._insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
             self._enter_many(ids, handles)
             return ids
 
-    def _free_id_beside(self, fresh: Mapping[Any, int]) -> int:
-        while True:
-            taken = self._free_id()
-            if taken not in fresh:
-                return taken
+    def _number(self, ids: list[Any]) -> None:
+        """Check that ids are free and differ, and put numbers in the place of None."""
+        fresh = set()
+        for id in ids:
+            if id is not None and (id in self._handles or id in fresh):
+                raise DuplicateSubscription(id)
+            fresh.add(id)
+        for index, id in enumerate(ids):
+            if id is None:
+                ids[index] = self._free_id()
+                while ids[index] in fresh:
+                    ids[index] = self._free_id()
 
     def _enter_many(self, ids: list[Any], handles: list[int]) -> None:
         entered = 0
@@ -185,7 +185,7 @@ class Matcher(_core.Engine, Generic[IdT]):
                     raise DuplicateSubscription(id)
                 entered += 1
         except BaseException:
-            self.delete([*handles[entered:], *self._leave(ids[:entered], handles)])
+            self._delete([*handles[entered:], *self._leave(ids[:entered], handles)])
             raise
 
     def _leave(self, ids: list[Any], handles: list[int]) -> Iterator[int]:
@@ -206,10 +206,11 @@ class Matcher(_core.Engine, Generic[IdT]):
         errors of `add`; then the old filter stays.
         """
         ir = self._ir(filter)
+        number = _destination(to)  # may run the code of a subclass of int: before the look-up
         with self._writing:
             handle = self._handle(id)
-            dense = self.destination_of(handle) if to is None else self._dense_destination(to)
-            self.change(handle, ir, dense)
+            kept = self._destination_of(handle) if to is None else number
+            self._change(handle, ir, kept)
 
     def remove(self, id: Any) -> None:
         """Remove the subscription `id`. Raises `UnknownSubscription`. Microseconds."""
@@ -218,7 +219,7 @@ class Matcher(_core.Engine, Generic[IdT]):
                 handle = self._handles.pop(id)
             except KeyError:
                 raise UnknownSubscription(id) from None
-            self.delete([handle])
+            self._delete([handle])
 
     def __delitem__(self, id: Any) -> None:
         """`remove`."""
@@ -229,7 +230,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         with self._writing:
             handle = self._handles.pop(id, None)
             if handle is not None:
-                self.delete([handle])
+                self._delete([handle])
             return handle is not None
 
     def clear(self) -> None:
@@ -237,7 +238,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         with self._writing:
             handles = list(self._handles.values())
             self._handles.clear()
-            self.delete(handles)
+            self._delete(handles)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to copy and to pickle: the engine cannot be shared, and is not saved yet."""
@@ -271,9 +272,9 @@ class Matcher(_core.Engine, Generic[IdT]):
         """The subscription of an id. Raises `UnknownSubscription`."""
         with self._writing:
             handle = self._handle(id)
-            dense = self.destination_of(handle)
-            to = None if dense == _core.NO_DESTINATION else self._destinations[dense]
-            return Subscription(id, filter_of(self.filter_of(handle)), to)
+            number = self._destination_of(handle)
+            to = None if number == _core.NO_DESTINATION else number
+            return Subscription(id, filter_of(self._filter_of(handle)), to)
 
     def items(self) -> Iterator[tuple[Any, Subscription[Any]]]:
         """Pairs of id and subscription."""
@@ -285,13 +286,6 @@ class Matcher(_core.Engine, Generic[IdT]):
 
     # ---- asking -------------------------------------------------------------------------------
 
-    def destinations(self, event: object, /) -> list[int]:
-        """The distinct destination numbers of the subscriptions that match `event`.
-
-        Stops looking at a destination's subscriptions once one has matched.
-        """
-        return [self._destinations[dense] for dense in self.destination_numbers(event)]
-
     def check(self, filter: str | Filter) -> Diagnosis:
         """Diagnose a filter without adding it. Never raises for a bad filter."""
         try:
@@ -299,7 +293,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         except (FilterSyntaxError, FilterTypeError, LimitExceeded) as error:
             return Diagnosis(error=error)
         with self._writing:
-            found = self.diagnose(ir)
+            found = self._diagnose(ir)
         kinds = ("equal", "range", "pattern", "present")
         return Diagnosis(
             filter=filter_of(ir),
@@ -317,7 +311,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         stored filters; `candidates` and `survivors` the rows that `events` have sieved and
         verified so far.
         """
-        numbers = self.numbers()
+        numbers = self._numbers()
         rows = {kind: numbers.pop(kind) for kind in ("equal", "range", "pattern", "present")}
         return {**numbers, "rows": rows, "simd": _core.simd()}
 
@@ -327,34 +321,78 @@ class Matcher(_core.Engine, Generic[IdT]):
         `sources` are the stored filters (what `m[id].filter` is made from), `matching` is all the
         rest, `total` both. Ids and their dict are Python's and not counted.
         """
-        numbers = self.numbers()
+        numbers = self._numbers()
         total, sources = numbers["bytes"], numbers["source_bytes"]
         return {"matching": total - sources, "sources": sources, "total": total}
 
 
-def _pairs(subscriptions: Any) -> Iterator[tuple[Any, Any]]:
-    """(id, filter) pairs of whatever add_many takes."""
+#: Matchers whose locks a forked child has to make anew.
+_matchers: weakref.WeakSet[Matcher[Any]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for matcher in list(_matchers):
+        matcher._writing = threading.RLock()
+        matcher._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _destination(to: object) -> int:
+    """The number of a destination as the core takes it."""
+    if to is None:
+        return _core.NO_DESTINATION
+    if isinstance(to, bool) or not hasattr(to, "__index__"):
+        raise TypeError(f"a destination is an int, got {to!r}")
+    number = int.__pos__(operator.index(to))
+    if not 0 <= number < _core.NO_DESTINATION:
+        raise ValueError(f"a destination is 0 to {_core.NO_DESTINATION - 1}, got {number}")
+    return number
+
+
+def _triples(subscriptions: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Id, filter and where they stand, of whatever add_many takes."""
     if isinstance(subscriptions, Mapping):
-        yield from subscriptions.items()
-    elif isinstance(subscriptions, str | bytes | bytearray | memoryview):
-        yield from _lines(subscriptions)
+        for id, filter in subscriptions.items():
+            yield id, filter, f"the filter of {reprlib.repr(id)}"
+    elif isinstance(subscriptions, str):
+        yield from _lines(subscriptions.split("\n"))
+    elif _is_buffer(subscriptions):
+        yield from _lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
     else:
-        yield from subscriptions
+        for number, pair in enumerate(subscriptions):
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise TypeError(f"item {number} is no pair of id and filter: {reprlib.repr(pair)}")
+            yield pair[0], pair[1], f"item {number}, the filter of {reprlib.repr(pair[0])}"
 
 
-def _lines(text: str | bytes | bytearray | memoryview) -> Iterator[tuple[Any, str]]:
-    """(id, filter) of JSON lines; blank lines are skipped."""
-    raw = text if isinstance(text, str) else bytes(text).decode()
-    for number, line in enumerate(raw.split("\n"), 1):
+def _is_buffer(subscriptions: object) -> bool:
+    if isinstance(subscriptions, list | tuple):
+        return False
+    try:
+        memoryview(subscriptions)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return True
+
+
+def _lines(lines: Iterable[str | bytes]) -> Iterator[tuple[Any, str, str]]:
+    """Id and filter of JSON lines; blank lines are skipped."""
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FilterSyntaxError(f"line {number}: not JSON: {error}") from None
         if not isinstance(record, dict) or not isinstance(record.get("filter"), str):
             raise FilterSyntaxError(f'line {number}: expected {{"id": ..., "filter": "..."}}')
-        yield _hashable(record.get("id")), sys.intern(record["filter"])
+        id = _hashable(record.get("id"))
+        if isinstance(id, dict):
+            raise FilterSyntaxError(f"line {number}: an object cannot be an id")
+        yield id, record["filter"], f"line {number}"
 
 
 def _hashable(id: Any) -> Any:

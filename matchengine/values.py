@@ -9,71 +9,121 @@ the path of keys that leads to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from matchengine._filters import decimal
 from matchengine.errors import EventError, EventLimitExceeded
 
 __all__ = ["plain_event"]
 
 _SCALARS = (str, int, float, bool, type(None))
+_INT64 = 2**63
 
 
-def plain_event(event: object, depth: int) -> dict[str, Any]:
-    """Return a deep copy of `event` made of exact dict, list, str, int, float, bool and None.
+def plain_event(event: object, limits: Mapping[str, int]) -> dict[str, Any]:
+    """Return a deep copy of `event` that the core can walk.
 
-    Arrays are lists and tuples (and subclasses of them); objects are Mappings. Never recurses.
-    Raises `EventError` for any other type and for keys that are not strings, and
-    `EventLimitExceeded` for nesting beyond `depth` (which a container that holds itself reaches).
+    It holds exact dict, list, str, int, float, bool and None, and integers beyond int64 as the
+    bytes of their decimal digits. Arrays are lists and tuples (and subclasses of them), objects
+    are Mappings. `limits` has the fields of `Limits`; what exceeds them raises
+    `EventLimitExceeded` before it is copied. Never recurses. Raises `EventError` for any other
+    type, for keys that are not strings, and for lone surrogates, with the path that leads there.
     """
     if not isinstance(event, Mapping):
         raise EventError(f"an event is a mapping, got {type(event).__name__}")
+    copier = _Copier(limits)
     root: dict[str, Any] = {}
-    # What is still to be copied: source, its copy, the path of keys to it, its depth.
-    work: list[tuple[Any, Any, tuple[object, ...], int]] = [(event, root, (), 1)]
-    while work:
-        source, copy, path, level = work.pop()
-        for key, value in _items(source, path):
-            place = (*path, key)
-            plain = _plain_value(value, place)
-            if isinstance(plain, dict | list):
-                if level == depth:
-                    raise EventLimitExceeded(
-                        "the event is nested too deeply", "event_depth", level + 1, depth
-                    )
-                work.append((value, plain, place, level + 1))
-            if isinstance(copy, dict):
-                copy[_plain_key(key, path)] = plain
-            else:
-                copy.append(plain)
+    copier.open(event, root, ())
+    while copier.work:
+        copier.copy_next()
     return root
 
 
-def _items(source: Any, path: tuple[object, ...]) -> list[tuple[object, Any]]:
-    """Keys and values of a mapping or an array, as they are now."""
-    if isinstance(source, Mapping):
-        return list(source.items())
-    return list(enumerate(source))
+class _Copier:
+    """The state of one copy: what is still to be copied, and what was counted so far."""
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self.limits = limits
+        self.scalars = 0
+        self.bytes = 0
+        #: Source, its copy, the path of keys to it.
+        self.work: list[tuple[Any, Any, tuple[object, ...]]] = []
+
+    def check(self, name: str, value: int) -> None:
+        maximum = self.limits[name]
+        if value > maximum:
+            raise EventLimitExceeded(
+                f"the event exceeds the limit {name}, which is {maximum}", name, value, maximum
+            )
+
+    def count_text(self, text: str, path: tuple[object, ...]) -> None:
+        try:
+            self.bytes += len(text) if text.isascii() else len(text.encode())
+        except UnicodeEncodeError:
+            raise EventError("a string holds a lone surrogate", path=_dotted(path)) from None
+        self.check("event_bytes", self.bytes)
+
+    def open(self, source: Any, copy: Any, path: tuple[object, ...]) -> None:
+        """Note a container; its items come later."""
+        self.check("event_depth", len(path) + 1)
+        self.bytes += 2
+        self.check("event_bytes", self.bytes)
+        self.work.append((source, copy, path))
+
+    def copy_next(self) -> None:
+        """Copy the items of one container."""
+        source, copy, path = self.work.pop()
+        for key, value in _items(source):
+            place = (*path, key)
+            if isinstance(copy, dict):
+                name = _plain_key(key, place)
+                self.count_text(name, place)
+                copy[name] = self.copy_value(value, place)
+            else:
+                copy.append(self.copy_value(value, place))
+
+    def copy_value(self, value: Any, path: tuple[object, ...]) -> Any:
+        if isinstance(value, Mapping | list | tuple):
+            empty: Any = {} if isinstance(value, Mapping) else []
+            self.open(value, empty, path)
+            return empty
+        plain = value if type(value) in _SCALARS else _plain_scalar(value, path)
+        self.scalars += 1
+        self.check("event_values", self.scalars)
+        if isinstance(plain, str):
+            self.count_text(plain, path)
+        elif type(plain) is int and not -_INT64 <= plain < _INT64:
+            return self.digits(plain)
+        return plain
+
+    def digits(self, number: int) -> bytes:
+        maximum = self.limits["digits"]
+        # 10/3 is more than log2(10), so a number with more bits than this has more digits.
+        if number.bit_length() > maximum * 10 // 3 + 3:
+            self.check("digits", maximum + 1)
+        text = decimal(number).encode()
+        self.check("digits", len(text) - (number < 0))
+        return text
+
+
+def _items(source: Any) -> Iterator[tuple[object, Any]]:
+    """Keys and values of a mapping or an array."""
+    return iter(source.items()) if isinstance(source, Mapping) else enumerate(source)
 
 
 def _dotted(path: tuple[object, ...]) -> str:
-    return ".".join(map(str, path))
+    return ".".join(str(key).encode(errors="replace").decode() for key in path)
 
 
 def _plain_key(key: object, path: tuple[object, ...]) -> str:
     if not isinstance(key, str):
-        raise EventError(f"an event's keys are strings, got {key!r}", path=_dotted((*path, key)))
+        raise EventError(f"an event's keys are strings, got {key!r}", path=_dotted(path))
     return str.__str__(key)
 
 
-def _plain_value(value: Any, path: tuple[object, ...]) -> Any:
-    """The value as an exact builtin; an empty container for one whose items come later."""
-    if type(value) in _SCALARS:
-        return value
-    if isinstance(value, Mapping):
-        return {}
-    if isinstance(value, list | tuple):
-        return []
+def _plain_scalar(value: Any, path: tuple[object, ...]) -> Any:
+    """The value of a subclass or a NumPy scalar as an exact builtin."""
     for exact in (str, int, float):
         if isinstance(value, exact):
             return _exact(value, exact)

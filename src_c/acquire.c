@@ -378,7 +378,8 @@ static bool reserve_infos(me_engine *e)
 static uint32_t acquire_path(me_engine *e, const filter_node *leaf)
 {
     uint32_t path = paths_intern(&e->paths, leaf->path, leaf->path_length);
-    if (path != PATH_NONE && !reserve_infos(e)) {
+    /* A test has room for so many paths (test.h). */
+    if (path != PATH_NONE && (path > TEST_SLOT_MASK / TABLE_ROW - 1 || !reserve_infos(e))) {
         paths_release(&e->paths, path);
         return PATH_NONE;
     }

@@ -55,6 +55,12 @@ static int by_key(const void *a, const void *b)
     return (p->width > q->width) - (p->width < q->width);
 }
 
+/* Numbers and strings of a path share its cluster, but no interval reaches from one to the other. */
+static bool is_text(const anchor *a)
+{
+    return a->lo >= LABEL_STRINGS;
+}
+
 /* One anchor for the ranges [from, to) of one path, in order of lo. */
 static anchor hull(const anchor *ranges, uint32_t from, uint32_t to)
 {
@@ -76,7 +82,8 @@ static void simplify_anchors(compiler *c)
     uint32_t kept = 0;
     for (uint32_t i = 0, next; i < c->anchor_count; i = next) {
         for (next = i + 1; next < c->anchor_count && c->anchors[next].kind == c->anchors[i].kind &&
-                           c->anchors[next].key == c->anchors[i].key;) {
+                           c->anchors[next].key == c->anchors[i].key &&
+                           is_text(&c->anchors[next]) == is_text(&c->anchors[i]);) {
             next++;
         }
         if (c->anchors[i].kind != CLUSTER_WIDE) {

@@ -161,6 +161,11 @@ void me_engine_write_unlock(me_engine *e)
     rwlock_write_done(e->lock);
 }
 
+void me_engine_reset_lock(me_engine *e)
+{
+    rwlock_reset(e->lock);
+}
+
 /* ---- filing a plan -------------------------------------------------------------------------------- */
 
 /* What one subscription owns in the index: where its rows are and the body they share. */
@@ -367,9 +372,6 @@ static void set_destination(me_engine *e, uint32_t handle, uint32_t destination)
 {
     if (handle < e->destinations_cap) {
         e->destinations[handle] = destination;
-    }
-    if (destination != ME_NO_DESTINATION && destination >= e->destination_end) {
-        e->destination_end = destination + 1;
     }
 }
 

@@ -72,8 +72,6 @@ typedef struct row_list {
     place rows[];
 } row_list;
 
-#define DESTINATION_NONE UINT32_MAX
-
 struct compiler;
 
 struct me_engine {
@@ -98,7 +96,6 @@ struct me_engine {
     uint8_t **sources; /* varint length, then the stored filter (filter.h) */
     uint32_t *destinations;
     uint32_t handle_count, places_cap, sources_cap, destinations_cap, handle_free;
-    uint32_t destination_end; /* above every destination ever given */
     uint32_t live;
     uint32_t sampled_events; /* drained from event scratches */
     struct compiler *compiler;

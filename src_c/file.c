@@ -5,7 +5,7 @@
  * of rows costs more than sieving them. */
 #define WIDE_ROWS 512u
 
-/* Intervals at least 2^WIDE_BITS labels wide (an eighth of the numbers) gain nothing from cells. */
+/* Classes from this one on, intervals wider than 2^26 labels, gain nothing from cells. */
 #define WIDE_BITS 28u
 
 /* The least even k with width < 2^k. */

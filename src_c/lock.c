@@ -129,3 +129,8 @@ void rwlock_free(heap *h, rwlock *lock)
         heap_free(h, lock, sizeof(rwlock));
     }
 }
+
+void rwlock_reset(rwlock *lock)
+{
+    (void)start(lock); /* in place: there is nothing to give back */
+}

@@ -52,7 +52,7 @@ static bool is_wanted(const matching *m, uint32_t owner)
     uint32_t handle = owner & OWNER_MASK;
     if (m->mode == ME_DESTINATIONS) {
         uint32_t to = me_engine_destination(m->e, handle);
-        if (to == ME_NO_DESTINATION || marks_has(&m->ev->destinations, to)) {
+        if (to == ME_NO_DESTINATION || number_set_has(&m->ev->destinations, to)) {
             return false;
         }
     }
@@ -67,7 +67,7 @@ static void found(matching *m, uint32_t owner)
     }
     if (m->mode == ME_DESTINATIONS) {
         uint32_t to = me_engine_destination(m->e, handle);
-        marks_set(&m->ev->destinations, to);
+        m->failed |= !number_set_add(&m->ev->destinations, &m->ev->log.heap, to);
         add_result(m, to);
         return;
     }
@@ -153,7 +153,7 @@ static void prefetch_columns(const me_engine *e, const me_event *ev, uint32_t fr
 static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
 {
     heap *h = &ev->log.heap;
-    if (mode == ME_DESTINATIONS && !marks_begin(&ev->destinations, h, e->destination_end)) {
+    if (mode == ME_DESTINATIONS && !number_set_begin(&ev->destinations, h)) {
         return false;
     }
     return (!ev->many && e->lists.live == 0) || marks_begin(&ev->handles, h, e->handle_count);
@@ -215,7 +215,7 @@ void me_event_free(me_event *ev)
     heap_free(h, ev->probes, ev->probe_cap * sizeof(probe));
     heap_free(h, ev->patterns.stamps, ev->patterns.cap * sizeof(uint32_t));
     heap_free(h, ev->handles.stamps, ev->handles.cap * sizeof(uint32_t));
-    heap_free(h, ev->destinations.stamps, ev->destinations.cap * sizeof(uint32_t));
+    number_set_free(&ev->destinations, h);
     heap_free(h, ev->result, ev->result_cap * sizeof(uint32_t));
     heap_free(h, ev->samples, ev->sample_cap * sizeof(sample));
     string_hits_free(&ev->hits);

@@ -113,9 +113,12 @@ void me_engine_read_unlock(me_engine *engine);
 void me_engine_write_lock(me_engine *engine);
 bool me_engine_try_write_lock(me_engine *engine);
 void me_engine_write_unlock(me_engine *engine);
+/* In the child of a fork, where the threads that held the lock are gone. No writer may have been
+ * at work when it was made. */
+void me_engine_reset_lock(me_engine *engine);
 
-/* Adds a subscription (write lock) and gives it a handle. `destination` is a small
- * number (a reader's scratch has room for every number up to the largest), or ME_NO_DESTINATION. Amortised cost: microseconds, linear in the filter. ME_NOMEM. */
+/* Adds a subscription (write lock) and gives it a handle. `destination` is any number, or
+ * ME_NO_DESTINATION. Amortised cost: microseconds, linear in the filter. ME_NOMEM. */
 me_status me_engine_add(me_engine *engine, const uint8_t *filter, size_t length,
                         uint32_t destination, uint32_t *handle);
 

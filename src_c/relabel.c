@@ -17,6 +17,7 @@
 
 typedef struct relabelling {
     uint32_t path;
+    uint32_t rows; /* in cells */
     cuts_map numbers, strings;
 } relabelling;
 
@@ -40,21 +41,22 @@ static bool joins(const me_engine *e, uint32_t path, uint32_t wanted)
     return path == wanted || has_grown(&info->numbers) || has_grown(info->strings);
 }
 
-/* Rows of a path's ranges that are in cells. */
-static uint32_t rows_in_cells(const me_engine *e, uint32_t path)
+/* Counts the rows that are in cells, for every path of the pass. */
+static void count_rows(const me_engine *e, relabel_pass *pass)
 {
-    uint32_t rows = 0;
     for (uint32_t i = 0; i < e->clusters.count; i++) {
         const cluster *c = &e->clusters.all[i];
-        rows += c->kind == CLUSTER_CELL && c->key == path ? c->count : 0;
+        if (c->kind == CLUSTER_CELL && c->key < pass->path_count && pass->by_path[c->key] != 0) {
+            pass->items[pass->by_path[c->key] - 1].rows += c->count;
+        }
     }
-    return rows;
 }
 
 /* Room in the wide cluster for every row that will leave a cell. */
-static bool make_room(me_engine *e, uint32_t path)
+static bool make_room(me_engine *e, const relabelling *r)
 {
-    if (e->histories[path].cells == 0) {
+    uint32_t path = r->path;
+    if (r->rows == 0) {
         return true;
     }
     uint32_t wide = e->infos[path].wide;
@@ -65,14 +67,7 @@ static bool make_room(me_engine *e, uint32_t path)
         }
         e->infos[path].wide = wide;
     }
-    if (!cluster_reserve(&e->clusters, wide, rows_in_cells(e, path))) {
-        if (e->clusters.all[wide].count == 0) {
-            e->infos[path].wide = CLUSTER_NONE;
-            clusters_drop(&e->clusters, wide);
-        }
-        return false;
-    }
-    return true;
+    return cluster_reserve(&e->clusters, wide, r->rows);
 }
 
 static void undo_room(me_engine *e, const relabel_pass *pass)
@@ -239,8 +234,13 @@ static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
         pass->by_path[path] = pass->count;
         const path_info *info = &e->infos[path];
         if (!cuts_plan_relabel(&info->numbers, &e->heap, &r->numbers) ||
-            (info->strings != NULL && !cuts_plan_relabel(info->strings, &e->heap, &r->strings)) ||
-            !make_room(e, path)) {
+            (info->strings != NULL && !cuts_plan_relabel(info->strings, &e->heap, &r->strings))) {
+            return false;
+        }
+    }
+    count_rows(e, pass);
+    for (uint32_t i = 0; i < pass->count; i++) {
+        if (!make_room(e, &pass->items[i])) {
             return false;
         }
     }

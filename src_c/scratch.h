@@ -21,6 +21,12 @@ typedef struct marks {
     uint32_t cap, epoch;
 } marks;
 
+/* A set of numbers of any size, emptied by a new epoch. */
+typedef struct number_set {
+    uint32_t *numbers, *stamps;  /* open addressing; stamp == epoch: taken */
+    uint32_t mask, count, epoch; /* mask 0: no slots yet */
+} number_set;
+
 #define SAMPLE_EVERY 64u  /* events between two samples, */
 #define SAMPLE_FIRST 256u /* after the first ones, which are all sampled */
 #define SAMPLE_ROOM 4096u /* entries waiting to be learned */
@@ -43,9 +49,9 @@ struct me_event {
     probe *probes;
     uint32_t probe_count, probe_cap;
     string_hits hits;
-    marks patterns;     /* string patterns that some value satisfies */
-    marks handles;      /* matched already: only when a handle can come up twice */
-    marks destinations; /* destinations found already */
+    marks patterns;          /* string patterns that some value satisfies */
+    marks handles;           /* matched already: only when a handle can come up twice */
+    number_set destinations; /* found already */
     uint32_t *result;
     uint32_t result_count, result_cap;
     me_counters counters;
@@ -75,6 +81,12 @@ static inline void marks_set(marks *m, uint32_t i)
 {
     m->stamps[i] = m->epoch;
 }
+
+/* number_set.c. False: no memory. */
+bool number_set_begin(number_set *s, heap *h);
+bool number_set_add(number_set *s, heap *h, uint32_t number);
+bool number_set_has(const number_set *s, uint32_t number);
+void number_set_free(number_set *s, heap *h);
 
 /* sample.c: notes the encoded event now and then. */
 void sample_event(me_event *ev);

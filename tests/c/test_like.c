@@ -60,7 +60,8 @@ static void test_examples(void)
 }
 
 /* The alphabet decides how often anything matches; some of it folds, also to another length. */
-static const char *const units[] = {"a", "b", "A", "\n", "é", "É", "\xC8\xBA", "\xE2\xB1\xA5", "😀"};
+static const char *const units[] = {"a", "b", "A", "\n", "é", "É", "\xC8\xBA", "\xE2\xB1\xA5",
+                                    "😀"};
 
 static void random_text(text *t, uint32_t most, uint32_t alphabet)
 {

@@ -169,33 +169,44 @@ static void test_marks_forget(void)
         for (uint32_t i = 0; i < 20; i++) {
             CHECK(!marks_has(&m, i));
         }
-        marks_set(&m, turn);
-        CHECK(marks_has(&m, turn));
+        marks_set(&m, 100 + turn); /* the old ones stay */
+        CHECK(marks_has(&m, 100 + turn) && !marks_has(&m, 101 + turn));
     }
     heap_free(&h, m.stamps, m.cap * sizeof(uint32_t));
     CHECK(h.bytes == 0);
 }
 
-/* The epochs of a scratch that has matched 2^32 events, give or take a few. */
+/* The epochs of a scratch that has matched 2^32 events, give or take a few. At each of them comes up
+ * what has come up before, and what never has. */
 static void test_epochs_wrap(void)
 {
+    enum { TURNS = 20 };
     kit k;
+    char text[80];
+    uint32_t handles[TURNS];
     CHECK(kit_open(&k));
-    uint32_t in = kit_put(&k, UINT32_MAX, "a IN (1, 2)", 0);
-    uint32_t like = kit_put(&k, UINT32_MAX, "s LIKE '%b%c%' OR EXISTS(t)", 1);
-    CHECK(kit_ask(&k, "{\"a\": [1, 2], \"s\": [\"abc\", \"bc\"]}", ME_DESTINATIONS) == ME_OK);
-    CHECK(k.count == 2);
-    k.ev->patterns.epoch = k.ev->handles.epoch = k.ev->destinations.epoch = UINT32_MAX - 5;
-    for (uint32_t turn = 0; turn < 12; turn++) {
-        me_mode mode = turn % 2 == 0 ? ME_ALL : ME_DESTINATIONS;
-        CHECK(kit_ask(&k, "{\"a\": [1, 2, 1], \"s\": [\"abc\", \"bc\"]}", mode) == ME_OK);
-        CHECK(k.count == 2 && k.found[0] == 0 && k.found[1] == 1);
-        CHECK(kit_ask(&k, "{\"s\": [\"x\", \"y\"], \"a\": [3, 4]}", mode) == ME_OK);
-        CHECK(k.count == 0);
-        CHECK(kit_ask(&k, "{\"t\": [1, 2], \"s\": \"acb\"}", mode) == ME_OK);
-        CHECK(k.count == 1 && k.found[0] == 1);
+    for (uint32_t i = 0; i < TURNS; i++) {
+        snprintf(text, sizeof text, "n = %u OR s LIKE '%%a%u-%%b%%' OR m = %u", i, i, i);
+        handles[i] = kit_put(&k, UINT32_MAX, text, 100 + i);
     }
-    CHECK(in == 0 && like == 1);
+    uint32_t often = kit_put(&k, UINT32_MAX, "a IN (1, 2) OR s LIKE '%x%y'", 0);
+    for (uint32_t mode = 0; mode < 2; mode++) {
+        const char *event = "{\"a\": [1, 2, 1], \"s\": [\"xy\", \"xxyy\"]}";
+        CHECK(kit_ask(&k, event, mode == 0 ? ME_ALL : ME_DESTINATIONS) == ME_OK && k.count == 1);
+    }
+    k.ev->patterns.epoch = k.ev->handles.epoch = k.ev->destinations.epoch = UINT32_MAX - 5;
+    k.ev->hits.epoch = UINT32_MAX - 7;
+    for (uint32_t i = 0; i < TURNS; i++) {
+        bool all = i % 2 == 0;
+        snprintf(text, sizeof text, "{\"n\": [%u, -1], \"a\": 2, \"s\": [\"xy\", \"\"]}", i);
+        CHECK(kit_ask(&k, text, ME_DESTINATIONS) == ME_OK && k.count == 2);
+        CHECK(k.found[0] == 0 && k.found[1] == 100 + i);
+        snprintf(text, sizeof text, "{\"s\": [\"a%u-b\", \"q\"], \"a\": [3, 4]}", i);
+        CHECK(kit_ask(&k, text, all ? ME_ALL : ME_DESTINATIONS) == ME_OK && k.count == 1);
+        CHECK(k.found[0] == (all ? handles[i] : 100 + i));
+        CHECK(kit_ask(&k, "{\"a\": [1, 2]}", ME_ALL) == ME_OK && k.count == 1);
+        CHECK(k.found[0] == often);
+    }
     CHECK(kit_close(&k));
 }
 

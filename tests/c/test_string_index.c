@@ -4,7 +4,8 @@
 
 #include "strings_model.h"
 
-static const char *const units[] = {"a", "b", "A", "\n", "é", "É", "😀", "\xC8\xBA", "\xE2\xB1\xA5"};
+static const char *const units[] = {"a", "b",  "A",        "\n",          "é",
+                                    "É", "😀", "\xC8\xBA", "\xE2\xB1\xA5"};
 #define UNITS ((uint32_t)(sizeof units / sizeof *units))
 
 /* Code points of a small alphabet, with wildcards when `wild`. */
