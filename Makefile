@@ -4,6 +4,7 @@
 #     make test       the C tests, then the Python tests against the installed package
 #     make bench      the benchmarks                      make lint   formats, linters, types
 #     make soak       engine against twin for minutes     make wheel  sdist and wheel in dist/
+#     make planted    known bugs planted one by one: the tests must catch each
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
 #
@@ -23,7 +24,7 @@ SOURCES := setup.py pyproject.toml $(wildcard README.md LICENSE) \
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: demo test bench soak lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench soak planted lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -37,6 +38,9 @@ bench: $(VENV)/installed $(VENV)/group-bench
 
 soak: $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python tests/soak.py $(ARGS)
+
+planted: $(VENV)/installed $(VENV)/group-test
+	$(BIN)/python tests/planted.py $(ARGS)
 
 lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 	$(BIN)/ruff check .
