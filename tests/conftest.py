@@ -19,7 +19,7 @@ COMMON = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile("dev", COMMON, max_examples=100)
-settings.register_profile("ci", COMMON, max_examples=300)
+settings.register_profile("ci", COMMON, max_examples=150)
 settings.register_profile("sanitize", COMMON, max_examples=30, stateful_step_count=30)
 settings.register_profile("soak", COMMON, max_examples=20_000, stateful_step_count=100)
 DEFAULT = "ci" if os.environ.get("CI") else "dev"
