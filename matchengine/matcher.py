@@ -35,6 +35,8 @@ __all__ = ["Diagnosis", "Matcher", "Subscription"]
 
 IdT = TypeVar("IdT")
 
+_NO_PARAMETERS: dict[str, object] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription(Generic[IdT]):
@@ -82,6 +84,8 @@ class Matcher(_core.Engine, Generic[IdT]):
             raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")
         self._open(limits or Limits())
         self._limits = limits or Limits()
+        # The parser knows the default limits and is quicker without being told them.
+        self._parse_limits = None if self._limits == Limits() else self._limits
         self._handles: dict[Any, int] = {}
         self._writing = threading.RLock()
         self._next_id = 0
@@ -100,7 +104,7 @@ class Matcher(_core.Engine, Generic[IdT]):
             _filters.check_ir(filter._ir, self._limits)
             return filter._ir
         if isinstance(filter, str | bytes):
-            return _filters.parse_text(filter, {}, self._limits)
+            return _filters.parse_text(filter, _NO_PARAMETERS, self._parse_limits)
         raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
 
     # ---- adding and removing ------------------------------------------------------------------
