@@ -25,7 +25,8 @@ class Limits:
     predicates: int = 100_000
     #: Constants in one IN.
     in_values: int = 1_000_000
-    #: Bytes of an event: of its JSON text, or of the keys and strings of a mapping.
+    #: Bytes of an event: of its JSON text, or of the keys and strings of a mapping, with 2 more
+    #: for each container.
     event_bytes: int = 16 << 20
     #: Nesting of objects and arrays in an event, the outermost object included.
     event_depth: int = 512

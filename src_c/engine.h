@@ -11,7 +11,8 @@
  *   E1  every live subscription has a source; its leaves hold exactly the references that the
  *       tables of paths, constants, cuts and patterns count
  *   E2  every row of every cluster belongs to a live subscription, whose place says where it is
- *   E3  every interval stored anywhere has ends that are labels (or +-1) of live cuts
+ *   E3  every interval stored anywhere has ends that are labels (or +-1) of live cuts (validate.c
+ *       looks at those of rows)
  *   E4  a cluster is never empty; what leads to it says its number, and it says what leads to it
  */
 #ifndef MATCHENGINE_ENGINE_H
