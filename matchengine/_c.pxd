@@ -59,6 +59,29 @@ cdef extern from "heap.h" nogil:
         size_t bytes
 
 
+cdef extern from "key_cache.h" nogil:
+    enum:
+        KEY_WAYS
+        KEY_LONGEST
+        KEY_WANTED
+        KEY_NODE
+
+    ctypedef struct key_cache:
+        heap *heap
+        uint64_t version
+
+    void key_cache_prefetch(const key_cache *c, const void *key, uint32_t parent)
+    bint key_cache_find(
+        const key_cache *c, const void *key, uint32_t parent, uint32_t *node, uint32_t *length)
+    bint key_cache_is_due(key_cache *c, const void *key, uint32_t parent)
+    bint key_cache_keep(
+        key_cache *c, const void *key, uint32_t parent, uint32_t node, uint32_t length,
+        const void *dropped[], uint32_t *count)
+    uint32_t key_cache_room(const key_cache *c)
+    const void *key_cache_at(const key_cache *c, uint32_t i)
+    void key_cache_free(key_cache *c)
+
+
 cdef extern from "filter.h" nogil:
     ctypedef enum filter_op:
         OP_TRUE
@@ -213,7 +236,9 @@ cdef extern from "matchengine.h" nogil:
     uint32_t me_event_step(
         const me_engine *engine, uint32_t path, const char *key, size_t length)
     bint me_event_wants(const me_engine *engine, uint32_t path)
-    bint me_event_put(me_event *event, uint32_t path, const me_value *value)
+    uint64_t me_event_version(const me_engine *engine)
+    bint me_event_put(
+        const me_engine *engine, me_event *event, uint32_t path, const me_value *value)
     bint me_event_put_key(
         const me_engine *engine, me_event *event, uint32_t path, const char *key, size_t length,
         const me_value *value)

@@ -302,6 +302,7 @@ cdef class Engine(Store):
         cdef bint memory = True
         self.read_lock()
         while at[0] < end and memory:
+            scratch.look_ahead(events, at[0], end)
             if not PyDict_CheckExact(<object>PyList_GET_ITEM(events, at[0])):
                 walked = NOT_PLAIN
                 break

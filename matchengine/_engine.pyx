@@ -66,6 +66,8 @@ cdef class Store:
         self.limits.event_values = limits.event_values
         self.limits.digits = limits.digits
         self.make_engine()
+        self.spare = None  # what it knows is about another engine
+        self.scratches = []
 
     def __dealloc__(self):
         _c.me_engine_free(self.engine)

@@ -5,6 +5,9 @@ builtins only, whose reading runs none, and it makes no Python object, because m
 the garbage collector and with it finalisers. An event with anything else in it makes the walk give
 up: the caller copies it with values.py and comes again. What is wrong with an event is noted, and
 raised after the lock. Open containers stand on a stack of frames: nothing recurses.
+
+Keys that come up again as the same object are known by their address (key_cache.h); the scratch
+owns a reference to each. Letting one go runs nobody's code either, for they are exact strings.
 """
 
 from matchengine.errors import EventError, EventLimitExceeded
@@ -15,6 +18,7 @@ from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
@@ -29,12 +33,30 @@ cdef extern from "Python.h":
     void *PyUnicode_DATA(object text) noexcept
     Py_ssize_t PyUnicode_GET_LENGTH(object text) noexcept
     Py_UCS4 PyUnicode_READ_CHAR(object text, Py_ssize_t index) noexcept
+    bint is_interned "PyUnicode_CHECK_INTERNED"(PyObject *text) noexcept
     bint PyDict_CheckExact(object o) noexcept
     bint PyList_CheckExact(object o) noexcept
     bint PyTuple_CheckExact(object o) noexcept
     bint PyUnicode_CheckExact(object o) noexcept
     bint PyLong_CheckExact(object o) noexcept
     bint PyFloat_CheckExact(object o) noexcept
+
+cdef extern from *:
+    """
+    #include "prefetch.h"
+
+    /* The table of a dict whose object is here: its start and as many entries as there are. */
+    static inline void prefetch_table(PyObject *dict)
+    {
+        const char *table = (const char *)((PyDictObject *)dict)->ma_keys;
+        Py_ssize_t bytes = 64 + 32 * ((PyDictObject *)dict)->ma_used;
+        for (Py_ssize_t at = 0; at < bytes && at < 2048; at += 64) {
+            PREFETCH(table + at);
+        }
+    }
+    """
+    void prefetch_table(PyObject *dict) noexcept nogil
+    void PREFETCH(const void *address) noexcept nogil
 
 # Why a walk was refused.
 cdef enum:
@@ -50,10 +72,17 @@ cdef class Scratch:
         self.event = _c.me_event_new()
         self.frame_room = 16
         self.frames = <Frame *>PyMem_Malloc(self.frame_room * sizeof(Frame))
+        self.keys.heap = &self.heap
         if self.event == NULL or self.frames == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
+        cdef const void *key
+        for i in range(_c.key_cache_room(&self.keys)):
+            key = _c.key_cache_at(&self.keys, i)
+            if key != NULL:
+                Py_DECREF(<object>key)
+        _c.key_cache_free(&self.keys)
         _c.me_event_free(self.event)
         PyMem_Free(self.frames)
 
@@ -73,39 +102,97 @@ cdef class Scratch:
         cdef PyObject *key
         cdef PyObject *value
         cdef const char *name
-        cdef Py_ssize_t size = 0
-        cdef uint32_t path
+        cdef Py_ssize_t size
+        cdef uint32_t node
         cdef Walk put
         self.engine = engine
         self.limits = limits
         self.copied = copied
         self.scalars = self.bytes = 0
         self.depth = 0
+        self.keys.version = _c.me_event_version(engine)
         _c.me_event_start(self.event)
         put = self.open(<PyObject *>event, _c.ME_ROOT)
         while self.depth > 0 and put == WALKED:
             f = &self.frames[self.depth - 1]
-            path = f.path
+            node = f.node
             name = NULL
+            size = 0
             key = NULL
             if not next_item(f, &key, &value):
                 self.depth -= 1
                 continue
             if key != NULL:
-                if not PyUnicode_CheckExact(<object>key):
-                    return NOT_PLAIN
-                name = self.text(<object>key, &size)
-                if name == NULL:
-                    return REFUSED
+                put = self.lead(node & _c.KEY_NODE, key, &node, &name, &size)
+                if put != WALKED:
+                    break
             if not is_container(<object>value):
-                put = self.put(path, name, size, <object>value)
+                put = self.put(node, name, size, <object>value)
                 continue
-            if name != NULL and path != _c.ME_NO_PATH:
-                path = _c.me_event_step(engine, path, name, size)
-            put = self.open(value, path)
+            if name != NULL:
+                node = self.node_of(
+                    _c.me_event_step(engine, node & _c.KEY_NODE, name, size))
+            put = self.open(value, node)
         return put
 
-    cdef Walk open(self, PyObject *container, uint32_t path) noexcept:
+    cdef void look_ahead(self, list events, Py_ssize_t at, Py_ssize_t end) noexcept:
+        """Ask for the memory of events to come, which may lie anywhere: one thing leads to another,
+        so each is asked for some events after the one that it hangs on."""
+        cdef Py_ssize_t position = 0
+        cdef PyObject *key
+        cdef PyObject *value
+        if at + 6 < end:
+            PREFETCH(PyList_GET_ITEM(events, at + 6))
+        if at + 3 < end and PyDict_CheckExact(<object>PyList_GET_ITEM(events, at + 3)):
+            prefetch_table(PyList_GET_ITEM(events, at + 3))
+        if at + 1 < end and PyDict_CheckExact(<object>PyList_GET_ITEM(events, at + 1)):
+            while PyDict_Next(
+                    <object>PyList_GET_ITEM(events, at + 1), &position, &key, &value):
+                _c.key_cache_prefetch(&self.keys, key, _c.ME_ROOT)
+                PREFETCH(value)
+
+    cdef Walk lead(
+        self, uint32_t parent, PyObject *key, uint32_t *node, const char **name, Py_ssize_t *size
+    ) noexcept:
+        """Where a key leads: `node`, or when that is still to be asked, `name` and `size`."""
+        cdef uint32_t length = 0
+        if _c.key_cache_find(&self.keys, key, parent, node, &length):
+            self.bytes += length
+            if self.bytes > self.limits.event_bytes:
+                return self.refuse(b"event_bytes", self.bytes, self.limits.event_bytes)
+            return WALKED
+        if not PyUnicode_CheckExact(<object>key):
+            return NOT_PLAIN
+        name[0] = self.text(<object>key, size)
+        if name[0] == NULL:
+            return REFUSED
+        if parent == _c.KEY_NODE:
+            node[0] = _c.KEY_NODE
+            name[0] = NULL
+        elif size[0] <= _c.KEY_LONGEST and (
+                is_interned(key) or _c.key_cache_is_due(&self.keys, key, parent)):
+            node[0] = self.node_of(_c.me_event_step(self.engine, parent, name[0], size[0]))
+            self.keep(key, parent, node[0], <uint32_t>size[0])
+            name[0] = NULL
+        return WALKED
+
+    cdef uint32_t node_of(self, uint32_t path) noexcept:
+        """The node of a path, with the bit that says whether it is subscribed to."""
+        if path == _c.ME_NO_PATH:
+            return _c.KEY_NODE
+        return path | (_c.KEY_WANTED if _c.me_event_wants(self.engine, path) else 0)
+
+    cdef uint32_t keep(self, PyObject *key, uint32_t parent, uint32_t node, uint32_t size) noexcept:
+        """Remember where an exact str leads."""
+        cdef const void *dropped[3]
+        cdef uint32_t i, count = 0
+        if _c.key_cache_keep(&self.keys, key, parent, node, size, dropped, &count):
+            Py_INCREF(<object>key)
+        for i in range(count):
+            Py_DECREF(<object>dropped[i])
+        return count
+
+    cdef Walk open(self, PyObject *container, uint32_t node) noexcept:
         """Go into a container."""
         cdef void *larger
         if self.depth >= self.limits.event_depth:
@@ -119,7 +206,7 @@ cdef class Scratch:
                 return self.refuse(NULL, 0, 0)
             self.frames = <Frame *>larger
             self.frame_room *= 2
-        self.frames[self.depth] = Frame(container, 0, path)
+        self.frames[self.depth] = Frame(container, 0, node)
         self.depth += 1
         return WALKED
 
@@ -167,11 +254,11 @@ cdef class Scratch:
         return utf8
 
     cdef Walk put(
-        self, uint32_t path, const char *key, Py_ssize_t key_size, object value
+        self, uint32_t node, const char *key, Py_ssize_t key_size, object value
     ) noexcept:
         """Check a scalar, wanted or not, and put it.
 
-        It is the value of a key below `path`, or of an array (key NULL) that is on `path`.
+        It is the value of `node`, or of a key below it when there is one.
         """
         cdef _c.me_value v
         cdef Walk read = self.read(value, &v)
@@ -181,12 +268,11 @@ cdef class Scratch:
         self.scalars += 1
         if self.scalars > self.limits.event_values:
             return self.refuse(b"event_values", self.scalars, self.limits.event_values)
-        if path == _c.ME_NO_PATH:
-            return WALKED
         if key != NULL:
-            done = _c.me_event_put_key(self.engine, self.event, path, key, key_size, &v)
-        elif _c.me_event_wants(self.engine, path):
-            done = _c.me_event_put(self.event, path, &v)
+            done = _c.me_event_put_key(
+                self.engine, self.event, node & _c.KEY_NODE, key, key_size, &v)
+        elif node & _c.KEY_WANTED:
+            done = _c.me_event_put(self.engine, self.event, node & _c.KEY_NODE, &v)
         return WALKED if done else self.refuse(NULL, 0, 0)
 
     cdef Walk read(self, object value, _c.me_value *v) noexcept:

@@ -311,11 +311,23 @@ static void release_values(me_engine *e, const filter_node *leaf, uint32_t count
     while (count-- > 0 && next_value(&values, &v)) {
         if (uses_constants(leaf->op)) {
             constants_release(&e->constants, constants_find(&e->constants, path, &v));
-            e->infos[path].constants--;
+            path_info *info = &e->infos[path];
+            info->marks = --info->constants > 0 ? info->marks : 0;
         } else {
             release_cut(e, path, &v);
         }
     }
+}
+
+static me_status acquire_constant(me_engine *e, uint32_t path, const me_value *v)
+{
+    uint64_t hash = constants_hash(&e->constants, path, v);
+    if (constants_acquire(&e->constants, path, v, hash) == CONSTANT_NONE) {
+        return ME_NOMEM;
+    }
+    e->infos[path].constants++;
+    e->infos[path].marks |= constants_mark(hash);
+    return ME_OK;
 }
 
 static me_status acquire_values(me_engine *e, const filter_node *leaf)
@@ -325,13 +337,8 @@ static me_status acquire_values(me_engine *e, const filter_node *leaf)
     me_status status = ME_OK;
     me_value v;
     while (status == ME_OK && next_value(&values, &v)) {
-        if (!uses_constants(leaf->op)) {
-            status = acquire_cut(e, path, &v);
-        } else if (constants_acquire(&e->constants, path, &v) == CONSTANT_NONE) {
-            status = ME_NOMEM;
-        } else {
-            e->infos[path].constants++;
-        }
+        status =
+            uses_constants(leaf->op) ? acquire_constant(e, path, &v) : acquire_cut(e, path, &v);
         done += status == ME_OK;
     }
     if (status != ME_OK) {

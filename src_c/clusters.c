@@ -6,9 +6,18 @@
 
 #define FIRST_CELLS 16u
 
-static size_t row_bytes(const cluster *c)
+/* The block of a cluster with room for `cap` rows; none for one row. */
+static size_t block_bytes(const cluster *c, uint32_t cap)
 {
-    return sizeof(uint32_t) + sizeof(row_tail) + (cluster_has_ranges(c) ? sizeof(sieve_range) : 0);
+    size_t needs = cap > CLUSTER_FEW ? sizeof(uint32_t) : 0;
+    return cap * (needs + sizeof(row_tail) + (cluster_has_ranges(c) ? sizeof(sieve_range) : 0));
+}
+
+static void free_block(clusters *cs, cluster *c)
+{
+    if (c->cap > 1) {
+        heap_free(cs->heap, c->block, block_bytes(c, c->cap));
+    }
 }
 
 static uint64_t cell_hash(uint32_t path, uint32_t class_bits, uint32_t cell)
@@ -29,10 +38,7 @@ bool clusters_init(clusters *cs, heap *h)
 void clusters_free(clusters *cs)
 {
     for (uint32_t i = 0; i < cs->count; i++) {
-        cluster *c = &cs->all[i];
-        if (c->kind != CLUSTER_FREE && c->cap > 1) {
-            heap_free(cs->heap, c->rows.block, c->cap * row_bytes(c));
-        }
+        free_block(cs, &cs->all[i]);
     }
     heap_free(cs->heap, cs->all, cs->cap * sizeof(cluster));
     heap_free(cs->heap, cs->cells, ((size_t)cs->cell_mask + 1) * sizeof(uint64_t));
@@ -150,9 +156,7 @@ void clusters_drop(clusters *cs, uint32_t number)
     if (c->kind == CLUSTER_CELL) {
         forget_cell(cs, number);
     }
-    if (c->cap > 1) {
-        heap_free(cs->heap, c->rows.block, c->cap * row_bytes(c));
-    }
+    free_block(cs, c);
     *c = (cluster){.kind = CLUSTER_FREE, .key = cs->free_head};
     cs->free_head = number;
     cs->live--;
@@ -180,8 +184,8 @@ static bool resize(clusters *cs, cluster *c, uint32_t cap)
     cluster resized = *c;
     resized.cap = cap;
     if (cap > 1) {
-        resized.rows.block = heap_alloc(cs->heap, cap * row_bytes(c));
-        if (resized.rows.block == NULL) {
+        resized.block = heap_alloc(cs->heap, block_bytes(c, cap));
+        if (resized.block == NULL) {
             return false;
         }
     }
@@ -189,9 +193,7 @@ static bool resize(clusters *cs, cluster *c, uint32_t cap)
         copy_columns(cluster_columns(&resized), cluster_columns(c), c->count,
                      cluster_has_ranges(c));
     }
-    if (c->cap > 1) {
-        heap_free(cs->heap, c->rows.block, c->cap * row_bytes(c));
-    }
+    free_block(cs, c);
     *c = resized;
     return true;
 }
@@ -203,7 +205,7 @@ bool cluster_reserve(clusters *cs, uint32_t number, uint32_t more)
         return true;
     }
     uint64_t need = (uint64_t)c->count + more;
-    uint64_t grown = need < 8 ? need + 1 : need + need / 8;
+    uint64_t grown = need < CLUSTER_FEW ? need + 1 : need + need / 8;
     return grown <= OWNER_MASK && resize(cs, c, (uint32_t)grown);
 }
 

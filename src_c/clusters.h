@@ -9,8 +9,7 @@
  *     PATTERN  a string pattern fired   pattern -> cluster
  *     ALWAYS   nothing                  one cluster, looked at for every event
  *
- * Rows are columns in one block; a cluster of one row (most clusters, when values are many) keeps
- * its row in its own header:
+ * Rows are columns in one block:
  *
  *     needs[cap]       paths the row needs (sieve.h)          4 bytes
  *     tails[cap]       owner: handle, and ROW_MANY when       8
@@ -18,7 +17,9 @@
  *                      body: what is left to verify (bodies.h)
  *     ranges[cap]      lo, width: RANGE only                  8
  *
- * `needs` is streamed; tail and range are read of the few rows that pass.
+ * `needs` is streamed; tail and range are read of the few rows that pass. Most clusters are small
+ * when values are many, and looking into one should cost one cache line: the header, which is one,
+ * holds the needs of up to CLUSTER_FEW rows, and a row that is alone altogether.
  *
  * Cells: an interval of labels narrower than 2^k is filed under the cell lo >> k of class k; cell c
  * covers [c * 2^k, (c + 2) * 2^k), so neighbouring cells overlap, every interval lies in one cell
@@ -54,17 +55,22 @@ typedef struct row {
     uint32_t needs;
 } row;
 
+#define CLUSTER_FEW 8u
+
 typedef struct cluster {
     uint8_t kind; /* cluster_kind */
     uint8_t class_bits;
     uint32_t key; /* next free cluster when free */
     uint32_t cell;
-    uint32_t count, cap; /* cap 1: the row is `one` */
+    uint32_t count, cap;
+    void *block; /* cap > 1: tails, then ranges, and needs of more than CLUSTER_FEW rows */
     union {
-        row one;
-        void *block; /* tails, then ranges, then needs */
+        row one; /* cap 1 */
+        uint32_t few[CLUSTER_FEW];
     } rows;
 } cluster;
+
+_Static_assert(sizeof(void *) > 8 || sizeof(cluster) <= 64, "a cluster's header is a cache line");
 
 typedef struct columns {
     uint32_t *needs;
@@ -85,6 +91,16 @@ static inline bool cluster_has_ranges(const cluster *c)
     return c->kind == CLUSTER_WIDE || c->kind == CLUSTER_CELL;
 }
 
+/* The needs of a cluster: all that most looks into it read. */
+static inline uint32_t *cluster_needs(cluster *c)
+{
+    if (c->cap <= CLUSTER_FEW) {
+        return c->cap == 1 ? &c->rows.one.needs : c->rows.few;
+    }
+    size_t before = sizeof(row_tail) + (cluster_has_ranges(c) ? sizeof(sieve_range) : 0);
+    return (uint32_t *)(void *)((char *)c->block + c->cap * before);
+}
+
 /* Where the columns of a cluster are. */
 static inline columns cluster_columns(cluster *c)
 {
@@ -92,10 +108,8 @@ static inline columns cluster_columns(cluster *c)
         row *r = &c->rows.one;
         return (columns){&r->needs, &r->tail, &r->range};
     }
-    row_tail *tails = c->rows.block;
-    sieve_range *ranges = (sieve_range *)(void *)(tails + c->cap);
-    void *needs = cluster_has_ranges(c) ? (void *)(ranges + c->cap) : (void *)ranges;
-    return (columns){needs, tails, ranges};
+    row_tail *tails = c->block;
+    return (columns){cluster_needs(c), tails, (sieve_range *)(void *)(tails + c->cap)};
 }
 
 bool clusters_init(clusters *cs, heap *h);

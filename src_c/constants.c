@@ -112,9 +112,9 @@ static uint32_t new_record(constants *c)
     return c->count;
 }
 
-uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value)
+uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value, uint64_t hash)
 {
-    uint32_t number = constants_find(c, path, value);
+    uint32_t number = constants_find_hashed(c, path, value, hash);
     if (number != CONSTANT_NONE) {
         c->records[number].references++;
         return number;
@@ -143,7 +143,6 @@ uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value)
     c->live++;
     c->records[number] =
         (constant){.value = kept, .path = path, .references = 1, .cluster = CLUSTER_NONE};
-    uint64_t hash = constants_hash(c, path, value);
     place(c->slots, c->mask, hash, slot_of(hash, number));
     return number;
 }

@@ -58,8 +58,15 @@ static inline uint32_t constants_guess(const constants *c, uint64_t hash)
     }
 }
 
+/* One bit of 64 by the hash: a path with few constants keeps the bits of them all (engine.h), so
+ * that most values that are none of them cost no probe. */
+static inline uint64_t constants_mark(uint64_t hash)
+{
+    return UINT64_C(1) << (hash >> 58);
+}
+
 /* Adds a reference, making the constant when it is new. CONSTANT_NONE: no memory, nothing changed. */
-uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value);
+uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value, uint64_t hash);
 
 /* Takes a reference away. Never fails. */
 void constants_release(constants *c, uint32_t number);

@@ -3,9 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#define COLUMNS 4u
+
 static size_t block_bytes(uint32_t cap)
 {
-    return sizeof(cut_block) + (size_t)cap * (sizeof(uint64_t) + 2 * sizeof(uint32_t));
+    return sizeof(cut_block) + (size_t)cap * COLUMNS * sizeof(uint32_t);
 }
 
 /* The order of doubles as unsigned integers, and back. */
@@ -55,26 +57,42 @@ uint64_t cut_key(const me_value *v, bool *exact)
 
 me_value cut_value(const cut_block *b, uint32_t at)
 {
-    return b->values != NULL ? b->values[at]
-                             : value_canonical(value_of_double(double_of_key(b->keys[at])));
+    return b->values != NULL
+               ? b->values[at]
+               : value_canonical(value_of_double(double_of_key(cut_block_key(b, at))));
+}
+
+/* How many of `count` > 0 sorted numbers are below `x`. */
+static uint32_t below(const uint32_t *sorted, uint32_t count, uint32_t x)
+{
+    uint32_t lo = 0;
+    while (count > 1) {
+        uint32_t half = count / 2;
+        lo += sorted[lo + half - 1] < x ? half : 0;
+        count -= half;
+    }
+    return lo + (sorted[lo] < x);
 }
 
 static uint32_t keys_below(const cut_block *b, uint64_t key)
 {
-    uint32_t lo = 0, n = b->count;
-    while (n > 1) {
-        uint32_t half = n / 2;
-        lo += b->keys[lo + half - 1] < key ? half : 0;
-        n -= half;
+    uint32_t high = (uint32_t)(key >> 32);
+    uint32_t at = below(b->highs, b->count, high);
+    if (at == b->count || b->highs[at] != high) {
+        return at;
     }
-    return lo + (b->keys[lo] < key);
+    uint32_t same = 1;
+    if (at + 1 < b->count && b->highs[at + 1] == high) {
+        same = high < UINT32_MAX ? below(b->highs + at, b->count - at, high + 1) : b->count - at;
+    }
+    return at + below(b->highs + 2 * (size_t)b->cap + at, same, (uint32_t)key);
 }
 
 uint32_t cut_block_find(const cut_block *b, const me_value *value, uint64_t key, bool exact,
                         bool *found)
 {
     uint32_t at = keys_below(b, key);
-    for (*found = false; at < b->count && b->keys[at] == key; at++) {
+    for (*found = false; at < b->count && cut_block_key(b, at) == key; at++) {
         if (exact && b->values == NULL) {
             *found = true;
             return at;
@@ -128,9 +146,9 @@ cut_block *cut_block_copy(heap *h, cut_block *b, uint32_t from, uint32_t to, uin
         }
         memcpy(copy->values, b->values + from, (to - from) * sizeof(me_value));
     }
-    memcpy(copy->keys, b->keys + from, (to - from) * sizeof(uint64_t));
-    memcpy(cut_labels(copy), cut_labels(b) + from, (to - from) * sizeof(uint32_t));
-    memcpy(cut_references(copy), cut_references(b) + from, (to - from) * sizeof(uint32_t));
+    for (size_t k = 0; k < COLUMNS; k++) {
+        memcpy(copy->highs + k * cap, b->highs + k * b->cap + from, (to - from) * sizeof(uint32_t));
+    }
     return copy;
 }
 
@@ -176,13 +194,12 @@ bool cut_value_copy(heap *h, const me_value *value, me_value *copy)
 void cut_block_insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label, const me_value *kept)
 {
     uint32_t after = b->count - at;
-    uint32_t *labels = cut_labels(b), *references = cut_references(b);
-    memmove(b->keys + at + 1, b->keys + at, after * sizeof(uint64_t));
-    memmove(labels + at + 1, labels + at, after * sizeof(uint32_t));
-    memmove(references + at + 1, references + at, after * sizeof(uint32_t));
-    b->keys[at] = key;
-    labels[at] = label;
-    references[at] = 1;
+    const uint32_t row[COLUMNS] = {(uint32_t)(key >> 32), label, (uint32_t)key, 1};
+    for (size_t k = 0; k < COLUMNS; k++) {
+        uint32_t *column = b->highs + k * b->cap + at;
+        memmove(column + 1, column, after * sizeof(uint32_t));
+        *column = row[k];
+    }
     if (b->values != NULL) {
         memmove(b->values + at + 1, b->values + at, after * sizeof(me_value));
         b->values[at] = *kept;
@@ -192,13 +209,13 @@ void cut_block_insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label, c
 
 void cut_block_remove(cut_block *b, heap *h, uint32_t at)
 {
-    uint32_t *labels = cut_labels(b), *references = cut_references(b);
     uint32_t after = --b->count - at;
     if (b->values != NULL) {
         cut_value_free(&b->values[at], h);
         memmove(b->values + at, b->values + at + 1, after * sizeof(me_value));
     }
-    memmove(b->keys + at, b->keys + at + 1, after * sizeof(uint64_t));
-    memmove(labels + at, labels + at + 1, after * sizeof(uint32_t));
-    memmove(references + at, references + at + 1, after * sizeof(uint32_t));
+    for (size_t k = 0; k < COLUMNS; k++) {
+        uint32_t *column = b->highs + k * b->cap + at;
+        memmove(column, column + 1, after * sizeof(uint32_t));
+    }
 }

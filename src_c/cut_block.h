@@ -6,12 +6,17 @@
 
 static inline uint32_t *cut_labels(cut_block *b)
 {
-    return (uint32_t *)(void *)(b->keys + b->cap);
+    return b->highs + b->cap;
 }
 
 static inline uint32_t *cut_references(cut_block *b)
 {
-    return cut_labels(b) + b->cap;
+    return b->highs + 3 * (size_t)b->cap;
+}
+
+static inline uint64_t cut_block_key(const cut_block *b, uint32_t at)
+{
+    return (uint64_t)b->highs[at] << 32 | b->highs[2 * (size_t)b->cap + at];
 }
 
 /* The key of a canonical value; `*exact` when no other value has it. */

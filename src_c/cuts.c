@@ -15,8 +15,9 @@ typedef struct place {
 static bool starts_above(const cuts *c, uint32_t i, const me_value *value, uint64_t key)
 {
     const cut_block *b = c->blocks.many[i];
-    if (b->keys[0] != key) {
-        return b->keys[0] > key;
+    uint64_t own = cut_block_key(b, 0);
+    if (own != key) {
+        return own > key;
     }
     me_value first = cut_value(b, 0);
     return value_compare(&first, value) > 0;
@@ -356,7 +357,7 @@ static bool validate_block(cut_block *b, me_value *previous, uint32_t *label, co
     for (uint32_t i = 0; i < b->count; i++) {
         me_value v = cut_value(b, i);
         bool exact;
-        REQUIRE(cut_key(&v, &exact) == b->keys[i]);
+        REQUIRE(cut_key(&v, &exact) == cut_block_key(b, i));
         REQUIRE(exact || b->values != NULL);
         REQUIRE(cut_references(b)[i] > 0);
         REQUIRE(cut_labels(b)[i] >= region_start(&v) + CUTS_GAP);

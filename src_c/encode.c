@@ -237,6 +237,9 @@ static void hash_values(const me_engine *e, me_event *ev, chunk *c)
         c->hashed[k] = info->constants > 0 && code != CODE_NAN && code != CODE_NULL;
         if (c->hashed[k]) {
             c->hashes[k] = constants_hash(&e->constants, entry->path, &entry->value);
+            c->hashed[k] = (info->marks & constants_mark(c->hashes[k])) != 0;
+        }
+        if (c->hashed[k]) {
             PREFETCH(&e->constants.slots[(uint32_t)c->hashes[k] & e->constants.mask]);
         }
     }

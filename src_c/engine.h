@@ -40,7 +40,10 @@ typedef struct path_info {
     uint32_t constants;     /* uses of constants; 0 skips the look-up */
     uint32_t present, wide; /* clusters */
     uint32_t classes;       /* width classes that cells may be in (bit k) */
+    uint64_t marks;         /* of its constants; a mark too many costs a look-up */
 } path_info;
+
+_Static_assert(sizeof(void *) > 8 || sizeof(path_info) <= 64, "a path's info is a cache line");
 
 /* What is known of a path and seldom needed. */
 typedef struct path_history {

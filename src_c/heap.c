@@ -34,29 +34,79 @@ static bool may_allocate(void)
 }
 #endif
 
-/* What malloc sets aside for `size` bytes: 8 bytes of header, 16-byte granules, at least 32. */
-static size_t footprint(size_t size)
+/* ---- large blocks --------------------------------------------------------------------------------
+ *
+ *     raw  ... [offset] | block, on a cache line
+ */
+#define LARGE 4096u
+#define MOST (SIZE_MAX / 2)
+#define LINE 64u
+#define SLACK (LINE + sizeof(uint64_t))
+
+static bool is_large(size_t size)
 {
-    size_t chunk = (size + 8 + 15) & ~(size_t)15;
+    return size >= LARGE;
+}
+
+static char *raw_of(void *block)
+{
+    uint64_t offset;
+    memcpy(&offset, (char *)block - sizeof offset, sizeof offset);
+    return (char *)block - offset;
+}
+
+/* The block inside `raw`, whose contents, `size` bytes, still lie `old` bytes behind it. */
+static void *block_in(char *raw, size_t old, size_t size)
+{
+    uint64_t offset = LINE - ((uintptr_t)raw & (LINE - 1));
+    offset += offset < sizeof offset ? LINE : 0;
+    if (size > 0 && offset != old) {
+        memmove(raw + offset, raw + old, size);
+    }
+    memcpy(raw + offset - sizeof offset, &offset, sizeof offset);
+    return raw + offset;
+}
+
+static size_t room_for(size_t size)
+{
+    return is_large(size) ? size + SLACK : size;
+}
+
+/* 8 bytes of header, 16-byte granules, at least 32. */
+size_t heap_footprint(size_t size)
+{
+    size_t chunk = (room_for(size) + 8 + 15) & ~(size_t)15;
     return chunk < 32 ? 32 : chunk;
+}
+
+static void *take(heap *h, void *raw, size_t size)
+{
+    if (raw == NULL) {
+        return NULL;
+    }
+    h->bytes += heap_footprint(size);
+    return is_large(size) ? block_in(raw, 0, 0) : raw;
 }
 
 void *heap_alloc(heap *h, size_t size)
 {
-    void *block = may_allocate() ? malloc(size) : NULL;
-    if (block != NULL) {
-        h->bytes += footprint(size);
-    }
-    return block;
+    return take(h, may_allocate() && size <= MOST ? malloc(room_for(size)) : NULL, size);
 }
 
 void *heap_zalloc(heap *h, size_t size)
 {
-    void *block = may_allocate() ? calloc(1, size) : NULL;
-    if (block != NULL) {
-        h->bytes += footprint(size);
+    return take(h, may_allocate() && size <= MOST ? calloc(1, room_for(size)) : NULL, size);
+}
+
+/* From small to large or back: another block. */
+static void *exchange(heap *h, void *block, size_t old, size_t size)
+{
+    void *other = heap_alloc(h, size);
+    if (other != NULL) {
+        memcpy(other, block, old < size ? old : size);
+        heap_free(h, block, old);
     }
-    return block;
+    return other;
 }
 
 void *heap_resize(heap *h, void *block, size_t old, size_t size)
@@ -64,18 +114,24 @@ void *heap_resize(heap *h, void *block, size_t old, size_t size)
     if (block == NULL) {
         return heap_alloc(h, size);
     }
-    void *moved = may_allocate() ? realloc(block, size) : NULL;
-    if (moved != NULL) {
-        h->bytes += footprint(size) - footprint(old);
+    if (is_large(old) != is_large(size)) {
+        return exchange(h, block, old, size);
     }
-    return moved;
+    char *raw = is_large(old) ? raw_of(block) : block;
+    size_t offset = (size_t)((char *)block - raw);
+    raw = may_allocate() && size <= MOST ? realloc(raw, room_for(size)) : NULL;
+    if (raw == NULL) {
+        return NULL;
+    }
+    h->bytes += heap_footprint(size) - heap_footprint(old);
+    return is_large(size) ? block_in(raw, offset, old < size ? old : size) : raw;
 }
 
 void heap_free(heap *h, void *block, size_t size)
 {
     if (block != NULL) {
-        h->bytes -= footprint(size);
-        free(block);
+        h->bytes -= heap_footprint(size);
+        free(is_large(size) ? raw_of(block) : block);
     }
 }
 

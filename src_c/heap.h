@@ -1,9 +1,10 @@
 /* heap.h - the only door to the system allocator.
  *
  * Every block belongs to a `heap`, an accounting of what one owner holds (an engine, one event's
- * scratch memory, one parsed filter). Blocks are freed with their size, so a block carries no
+ * scratch memory, one parsed filter). Blocks are freed with their size, so a small block carries no
  * header of ours and `bytes` is exact: it counts what malloc really sets aside (its 8-byte
- * header, rounded up to 16), not only what was asked for.
+ * header, rounded up to 16), not only what was asked for. Large blocks, the arrays of everything,
+ * start on a cache line, so that an element of 16, 32 or 64 bytes never costs two.
  *
  *     heap h = {0};
  *     char *p = heap_alloc(&h, 100);          h.bytes == 112
@@ -31,6 +32,9 @@ void *heap_zalloc(heap *h, size_t size);
 /* Resizes; `old` is the size it was allocated with (0 when `block` is NULL). Returns NULL and
  * leaves the block as it was when there is no memory. Shrinking to `size` > 0 may also fail. */
 void *heap_resize(heap *h, void *block, size_t old, size_t size);
+
+/* What malloc sets aside for a block of `size` bytes. */
+size_t heap_footprint(size_t size);
 
 /* NULL is fine. Never fails. */
 void heap_free(heap *h, void *block, size_t size);

@@ -135,13 +135,6 @@ static void count_rows(const me_engine *e, me_stats *out)
     }
 }
 
-/* Block sizes as malloc rounds them, like heap.c. */
-static uint64_t footprint(size_t size)
-{
-    size_t chunk = (size + 8 + 15) & ~(size_t)15;
-    return chunk < 32 ? 32 : chunk;
-}
-
 void me_engine_stats(const me_engine *e, me_stats *out)
 {
     *out = (me_stats){
@@ -165,7 +158,7 @@ void me_engine_stats(const me_engine *e, me_stats *out)
         if (e->sources[i] != NULL) {
             const uint8_t *filter;
             size_t length;
-            out->source_bytes += footprint(source_size(e->sources[i], &filter, &length));
+            out->source_bytes += heap_footprint(source_size(e->sources[i], &filter, &length));
             out->never += e->places[i].cluster == PLACE_NEVER;
         }
     }

@@ -13,14 +13,14 @@
 #include "sieve.h"
 
 #define WAITING_ROWS 32u /* more misses than a core keeps in flight */
-#define PROBES_AHEAD 32u
+#define PROBES_AHEAD 8u
 
-/* A row that has what it needs. Verifying it costs two dependent cache misses, its tail and its
- * body, so rows wait for each other and take them together. */
+/* A row that has what it needs. Verifying it costs a chain of cache misses (its tail, its body, the
+ * cuts of the labels that the body asks for), so rows wait for each other and take them together. */
 typedef struct waiting {
     const row_tail *tail;
-    const sieve_range *range; /* still to be tested on x; NULL: was tested, or there is none */
-    uint32_t x;
+    const sieve_range *range; /* still to be tested; NULL: was tested, or there is none */
+    uint32_t entry;           /* whose label it is tested on */
 } waiting;
 
 typedef struct matching {
@@ -75,13 +75,25 @@ static void found(matching *m, uint32_t owner)
     m->done = m->mode == ME_ANY;
 }
 
-/* Second station: the tails are here; asks for the bodies and verifies. */
-static void flush(matching *m)
+/* Third station: the bodies are here; asks for the cuts of labels that nobody has looked for. */
+static void ask_for_labels(const matching *m, uint32_t body)
+{
+    const test *t = body_tests(&m->e->bodies, body);
+    for (uint32_t left = body_size(body); left > 0; left--, t++) {
+        if (m->ev->table[test_slot(t)] == LABEL_LAZY) {
+            prefetch_label(m->e, m->ev, m->ev->table[slot_newest(test_path(t))]);
+        }
+    }
+}
+
+/* Second station: the tails are here, and the cuts of ranges; asks for the bodies. */
+static uint32_t take_tails(matching *m)
 {
     uint32_t left = 0;
     for (uint32_t i = 0; i < m->waiting_count; i++) {
         const waiting *w = &m->waiting[i];
-        if (w->range == NULL || w->x - w->range->lo <= w->range->width) {
+        if (w->range == NULL ||
+            label_of_entry(m->e, m->ev, w->entry) - w->range->lo <= w->range->width) {
             row_tail tail = *w->tail;
             if (tail.body != BODY_NONE) {
                 PREFETCH(body_tests(&m->e->bodies, tail.body));
@@ -89,28 +101,41 @@ static void flush(matching *m)
             m->tails[left++] = tail;
         }
     }
+    m->waiting_count = 0;
     m->ev->counters.survivors += left;
+    return left;
+}
+
+static void flush(matching *m)
+{
+    uint32_t left = take_tails(m);
+    for (uint32_t i = 0; i < left; i++) {
+        if (m->tails[i].body != BODY_NONE) {
+            ask_for_labels(m, m->tails[i].body);
+        }
+    }
     for (uint32_t i = 0; i < left && !m->done && !m->failed; i++) {
         row_tail tail = m->tails[i];
         if (is_wanted(m, tail.owner) && verify_body(m->e, m->ev, tail.body)) {
             found(m, tail.owner);
         }
     }
-    m->waiting_count = 0;
 }
 
 /* First station: asks for the tails, and for the ranges that are not tested yet. */
-static void wait_rows(matching *m, const columns *k, bool test_ranges, uint32_t x, uint32_t base,
+static void wait_rows(matching *m, const columns *k, const probe *tested_by, uint32_t base,
                       const uint32_t *kept, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const row_tail *tail = &k->tails[base + kept[i]];
-        const sieve_range *range = test_ranges ? &k->ranges[base + kept[i]] : NULL;
+        waiting w = {.tail = tail};
         PREFETCH(tail);
-        if (range != NULL) {
-            PREFETCH(range);
+        if (tested_by != NULL) {
+            w.range = &k->ranges[base + kept[i]];
+            w.entry = tested_by->entry;
+            PREFETCH(w.range);
         }
-        m->waiting[m->waiting_count++] = (waiting){tail, range, x};
+        m->waiting[m->waiting_count++] = w;
         if (m->waiting_count == WAITING_ROWS) {
             flush(m);
         }
@@ -126,26 +151,31 @@ static void look_into(matching *m, const sieve_kernels *kernels, const probe *p)
     for (uint32_t base = 0; base < c->count && !m->done && !m->failed; base += SIEVE_ROWS) {
         uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
         uint32_t count = kernels->needs(k.needs + base, rows, bits, kept);
-        bool test_ranges = count > 0 && cluster_has_ranges(c);
-        uint32_t x = test_ranges ? label_of_entry(m->e, m->ev, p->entry) : 0;
-        if (test_ranges && count > rows / 4) {
+        const probe *tests = count > 0 && cluster_has_ranges(c) ? p : NULL;
+        if (tests != NULL && count > 16 && count > rows / 4) {
+            uint32_t x = label_of_entry(m->e, m->ev, p->entry);
             count = kernels->ranges(k.needs + base, k.ranges + base, rows, bits, x, kept);
-            test_ranges = false;
+            tests = NULL;
+        } else if (tests != NULL) {
+            prefetch_label(m->e, m->ev, p->entry);
         }
-        wait_rows(m, &k, test_ranges, x, base, kept, count);
+        wait_rows(m, &k, tests, base, kept, count);
     }
     m->ev->counters.candidates += c->count;
 }
 
-/* The first needs and tails of the next probes; the hardware follows the rest. */
-static void prefetch_columns(const me_engine *e, const me_event *ev, uint32_t from)
+/* The needs of a probe's cluster: of its first SIEVE_ROWS rows; the hardware follows the rest. */
+static void prefetch_needs(const me_engine *e, const me_event *ev, uint32_t i)
 {
-    for (uint32_t i = from; i < from + PROBES_AHEAD && i < ev->probe_count; i++) {
-        const cluster *c = &e->clusters.all[ev->probes[i].cluster];
-        if (c->cap > 1) {
-            columns k = cluster_columns(&e->clusters.all[ev->probes[i].cluster]);
-            PREFETCH(k.needs);
-            PREFETCH(k.needs + 16);
+    if (i >= ev->probe_count) {
+        return;
+    }
+    cluster *c = &e->clusters.all[ev->probes[i].cluster];
+    if (c->cap > CLUSTER_FEW) {
+        const char *needs = (const char *)cluster_needs(c);
+        uint32_t bytes = (c->count < SIEVE_ROWS ? c->count : SIEVE_ROWS) * sizeof(uint32_t);
+        for (uint32_t at = 0; at < bytes + 63; at += 64) {
+            PREFETCH(needs + at);
         }
     }
 }
@@ -174,10 +204,11 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
     m.done = m.failed = false;
     m.waiting_count = 0;
     const sieve_kernels *kernels = sieve();
+    for (uint32_t i = 0; i < PROBES_AHEAD; i++) {
+        prefetch_needs(e, ev, i);
+    }
     for (uint32_t i = 0; i < ev->probe_count && !m.done && !m.failed; i++) {
-        if (i % PROBES_AHEAD == 0) {
-            prefetch_columns(e, ev, i);
-        }
+        prefetch_needs(e, ev, i + PROBES_AHEAD);
         look_into(&m, kernels, &ev->probes[i]);
     }
     flush(&m);
@@ -245,8 +276,14 @@ bool me_event_wants(const me_engine *e, uint32_t path)
     return e->paths.nodes[path].uses > 0;
 }
 
-bool me_event_put(me_event *ev, uint32_t path, const me_value *value)
+uint64_t me_event_version(const me_engine *e)
 {
+    return e->paths.version;
+}
+
+bool me_event_put(const me_engine *e, me_event *ev, uint32_t path, const me_value *value)
+{
+    PREFETCH(&e->infos[path]);
     return event_put(&ev->log, path, *value);
 }
 

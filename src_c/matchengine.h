@@ -187,7 +187,10 @@ me_status me_event_json(const me_engine *engine, me_event *event, const char *te
 void me_event_start(me_event *event);
 uint32_t me_event_step(const me_engine *engine, uint32_t path, const char *key, size_t length);
 bool me_event_wants(const me_engine *engine, uint32_t path);
-bool me_event_put(me_event *event, uint32_t path, const me_value *value); /* false: no memory */
+/* What steps and wants answer is true while this is the same (1 at first, never the same again). */
+uint64_t me_event_version(const me_engine *engine);
+/* False: no memory. */
+bool me_event_put(const me_engine *engine, me_event *event, uint32_t path, const me_value *value);
 /* The same for the value of a key below `path`: cheaper than a step and a put. The key must live
  * until the match is done. */
 bool me_event_put_key(const me_engine *engine, me_event *event, uint32_t path, const char *key,

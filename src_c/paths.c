@@ -7,7 +7,11 @@
 
 bool paths_init(paths *p, heap *h, uint64_t seed)
 {
-    *p = (paths){.heap = h, .free_head = PATH_NONE, .seed = seed, .edge_mask = FEWEST_SLOTS - 1};
+    *p = (paths){.heap = h,
+                 .free_head = PATH_NONE,
+                 .seed = seed,
+                 .edge_mask = FEWEST_SLOTS - 1,
+                 .version = 1};
     p->edges = heap_zalloc(h, FEWEST_SLOTS * sizeof *p->edges);
     if (p->edges == NULL || !heap_reserve(h, &p->nodes, &p->cap, 1, sizeof *p->nodes)) {
         heap_free(h, p->edges, FEWEST_SLOTS * sizeof *p->edges);
@@ -221,6 +225,11 @@ static void prune(paths *p, uint32_t node)
     }
 }
 
+static void use(paths *p, uint32_t node)
+{
+    p->version += p->nodes[node].uses++ == 0;
+}
+
 uint32_t paths_intern(paths *p, const char *name, size_t length)
 {
     uint32_t node = PATH_ROOT;
@@ -236,7 +245,7 @@ uint32_t paths_intern(paths *p, const char *name, size_t length)
         }
         node = child;
         if (segment == length) {
-            p->nodes[node].uses++;
+            use(p, node);
             return node;
         }
         name += segment + 1;
@@ -244,14 +253,9 @@ uint32_t paths_intern(paths *p, const char *name, size_t length)
     }
 }
 
-void paths_retain(paths *p, uint32_t node)
-{
-    p->nodes[node].uses++;
-}
-
 void paths_release(paths *p, uint32_t node)
 {
-    p->nodes[node].uses--;
+    p->version += --p->nodes[node].uses == 0;
     prune(p, node);
 }
 

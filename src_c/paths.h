@@ -49,6 +49,7 @@ typedef struct paths {
     uint64_t *edges;    /* slots: hash tag in the high half, child number + 1 in the low; 0 empty */
     uint32_t edge_mask; /* slots - 1 */
     uint64_t seed;
+    uint64_t version; /* of the answers: a new one whenever a path is taken into use or let go */
 } paths;
 
 bool paths_init(paths *p, heap *h, uint64_t seed);
@@ -140,9 +141,6 @@ static inline uint32_t paths_step(const paths *p, uint32_t node, const char *key
 /* The number of the path `name`, made when it is new; adds one use. PATH_NONE: no memory, and
  * nothing changed. */
 uint32_t paths_intern(paths *p, const char *name, size_t length);
-
-/* Adds a use to an existing path. */
-void paths_retain(paths *p, uint32_t node);
 
 /* Takes one use away; a node without uses and children goes, and so on upwards. Never fails. */
 void paths_release(paths *p, uint32_t node);

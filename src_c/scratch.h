@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "event.h"
+#include "prefetch.h"
 
 /* One look into a cluster; for ranges, with the label of a log entry. */
 typedef struct probe {
@@ -65,6 +66,15 @@ bool encode_event(const me_engine *e, me_event *ev);
 
 /* encode.c: the label of a log entry, found when it is first asked for. */
 uint32_t label_of_entry(const me_engine *e, me_event *ev, uint32_t entry);
+
+/* encode.c: asks for what label_of_entry will read. */
+static inline void prefetch_label(const me_engine *e, const me_event *ev, uint32_t i)
+{
+    if (ev->labels[i] == LABEL_LAZY) {
+        const event_entry *entry = &ev->log.entries[i];
+        cuts_prefetch(cuts_for(&e->infos[entry->path], &entry->value));
+    }
+}
 
 /* encode.c: wipes what the last event wrote. */
 void encode_reset(me_event *ev);

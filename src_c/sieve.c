@@ -58,21 +58,27 @@ static uint32_t ranges_portable(const uint32_t *needs, const sieve_range *ranges
     return ranges_from(needs, ranges, 0, count, bits, x, kept, 0);
 }
 
-/* ---- AVX-512: 16 rows a step ------------------------------------------------------------------- */
+/* ---- AVX-512: 64 rows a step, 16 at a time ------------------------------------------------------ */
 
 #ifdef SIEVE_X86
 
+/* Appends the rows of a mask. Masks are of 64 rows where there are as many: most rows fail, and one loop
+ * over 64 of them is mispredicted less than four over 16. */
+static inline uint32_t keep_bits(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask)
+{
+    for (; mask != 0; mask &= mask - 1) {
+        kept[n++] = first + (uint32_t)__builtin_ctzll(mask);
+    }
+    return n;
+}
+
+static inline uint32_t at_most_64(uint32_t rows)
+{
+    return rows < 64 ? rows : 64;
+}
+
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,popcnt,bmi")))
 #define AVX2 __attribute__((target("avx2,popcnt,bmi")))
-
-/* Compress in a register, then store: compressing straight to memory is microcoded on Zen 4. */
-AVX512 static inline uint32_t keep16(uint32_t *kept, uint32_t n, uint32_t first, __mmask16 mask)
-{
-    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    __m512i rows = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)first));
-    _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi32(mask, rows));
-    return n + (uint32_t)__builtin_popcount(mask);
-}
 
 /* The bits as 256 bytes, all ones where set: a table that byte permutations look 64 needs up in. */
 typedef struct table512 {
@@ -101,17 +107,31 @@ AVX512 static inline __mmask16 valid16(uint32_t left)
     return (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1);
 }
 
+/* A mask of at most 64 rows that have their needs. */
+AVX512 static inline uint64_t needs64_avx512(const table512 *t, const uint32_t *needs,
+                                             uint32_t rows)
+{
+    uint64_t mask = 0;
+    if (rows == 64) {
+        for (uint32_t i = 0; i < 64; i += 16) {
+            mask |= (uint64_t)needs16(t, _mm512_loadu_si512(needs + i), 0xFFFF) << i;
+        }
+        return mask;
+    }
+    for (uint32_t i = 0; i < rows; i += 16) {
+        __mmask16 valid = valid16(rows - i);
+        mask |= (uint64_t)needs16(t, _mm512_maskz_loadu_epi32(valid, needs + i), valid) << i;
+    }
+    return mask;
+}
+
 AVX512 static uint32_t needs_avx512(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
                                     uint32_t *kept)
 {
     const table512 table = table_of(bits);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i += 16) {
-        __mmask16 valid = valid16(count - i);
-        __mmask16 mask = needs16(&table, _mm512_maskz_loadu_epi32(valid, needs + i), valid);
-        if (mask != 0) {
-            n = keep16(kept, n, i, mask);
-        }
+    for (uint32_t i = 0; i < count; i += 64) {
+        n = keep_bits(kept, n, i, needs64_avx512(&table, needs + i, at_most_64(count - i)));
     }
     return n;
 }
@@ -125,6 +145,17 @@ AVX512 static inline __mmask8 inside8(const sieve_range *ranges, __mmask8 valid,
     return _mm512_mask_cmple_epu64_mask(valid, d, _mm512_srli_epi64(r, 32));
 }
 
+/* The rows of `mask` whose range holds x. */
+AVX512 static inline uint64_t inside64_avx512(const sieve_range *ranges, uint64_t mask, __m512i x)
+{
+    uint64_t inside = 0;
+    for (uint32_t i = 0; i < 64 && mask >> i != 0; i += 8) {
+        __mmask8 valid = (__mmask8)(mask >> i);
+        inside |= (uint64_t)inside8(ranges + i, valid, x) << i;
+    }
+    return inside;
+}
+
 AVX512 static uint32_t ranges_avx512(const uint32_t *needs, const sieve_range *ranges,
                                      uint32_t count, const sieve_bits *bits, uint32_t x,
                                      uint32_t *kept)
@@ -132,28 +163,14 @@ AVX512 static uint32_t ranges_avx512(const uint32_t *needs, const sieve_range *r
     const table512 table = table_of(bits);
     const __m512i x8 = _mm512_set1_epi64(x);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < count; i += 16) {
-        __mmask16 valid = valid16(count - i);
-        __mmask16 mask = needs16(&table, _mm512_maskz_loadu_epi32(valid, needs + i), valid);
-        if (mask != 0) {
-            uint32_t low = inside8(ranges + i, (__mmask8)mask, x8);
-            uint32_t high = inside8(ranges + i + 8, (__mmask8)(mask >> 8), x8);
-            n = keep16(kept, n, i, (__mmask16)(low | high << 8));
-        }
+    for (uint32_t i = 0; i < count; i += 64) {
+        uint64_t mask = needs64_avx512(&table, needs + i, at_most_64(count - i));
+        n = keep_bits(kept, n, i, inside64_avx512(ranges + i, mask, x8));
     }
     return n;
 }
 
-/* ---- AVX2: 8 rows a step ----------------------------------------------------------------------- */
-
-AVX2 static inline uint32_t keep_bits(uint32_t *kept, uint32_t n, uint32_t first, uint32_t mask)
-{
-    while (mask != 0) {
-        kept[n++] = first + (uint32_t)__builtin_ctz(mask);
-        mask &= mask - 1;
-    }
-    return n;
-}
+/* ---- AVX2: 64 rows a step, 8 at a time ---------------------------------------------------------- */
 
 /* The 32 bytes of the bits: the first 16 in both halves of `low`, the rest in both of `high`. */
 typedef struct table256 {
@@ -183,15 +200,25 @@ AVX2 static inline uint32_t needs8(const uint32_t *needs, const table256 *t)
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(all));
 }
 
+/* The same for at most 64 rows, a multiple of 8. */
+AVX2 static inline uint64_t needs64_avx2(const uint32_t *needs, uint32_t rows, const table256 *t)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < rows; i += 8) {
+        mask |= (uint64_t)needs8(needs + i, t) << i;
+    }
+    return mask;
+}
+
 AVX2 static uint32_t needs_avx2(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
                                 uint32_t *kept)
 {
     const table256 table = bytes_of(bits);
-    uint32_t n = 0, i = 0;
-    for (; i + 8 <= count; i += 8) {
-        n = keep_bits(kept, n, i, needs8(needs + i, &table));
+    uint32_t n = 0, eights = count & ~7u;
+    for (uint32_t i = 0; i < eights; i += 64) {
+        n = keep_bits(kept, n, i, needs64_avx2(needs + i, at_most_64(eights - i), &table));
     }
-    return needs_from(needs, i, count, bits, kept, n);
+    return needs_from(needs, eights, count, bits, kept, n);
 }
 
 /* Bit i: x lies in range i, for 4 ranges. Halves of a lane: lo below, width above. */
@@ -209,20 +236,20 @@ AVX2 static uint32_t ranges_avx2(const uint32_t *needs, const sieve_range *range
 {
     const table256 table = bytes_of(bits);
     const __m256i x8 = _mm256_set1_epi32((int)x);
-    uint32_t n = 0, i = 0;
-    for (; i + 8 <= count; i += 8) {
+    uint32_t n = 0, eights = count & ~7u;
+    for (uint32_t i = 0; i < eights; i += 8) {
         uint32_t mask = needs8(needs + i, &table);
         if (mask != 0) {
             mask &= inside4(ranges + i, x8) | inside4(ranges + i + 4, x8) << 4;
             n = keep_bits(kept, n, i, mask);
         }
     }
-    return ranges_from(needs, ranges, i, count, bits, x, kept, n);
+    return ranges_from(needs, ranges, eights, count, bits, x, kept, n);
 }
 
 #endif
 
-/* ---- NEON: 4 rows a step ------------------------------------------------------------------------ */
+/* ---- NEON: 16 rows a step, 4 at a time ---------------------------------------------------------- */
 
 #ifdef SIEVE_NEON
 
@@ -245,13 +272,22 @@ static inline uint32x4_t needs4(const uint32_t *needs, uint8x16x2_t bytes)
     return vceqq_u32(set, vdupq_n_u32(UINT32_MAX));
 }
 
-static inline uint32_t keep4(uint32_t *kept, uint32_t n, uint32_t first, uint32x4_t mask)
+/* All ones in the lanes of the 4 rows whose range holds x. */
+static inline uint32x4_t inside4(const sieve_range *ranges, uint32x4_t x)
 {
-    uint64_t lanes = vget_lane_u64(vreinterpret_u64_u16(vmovn_u32(mask)), 0);
-    while (lanes != 0) {
-        uint32_t lane = (uint32_t)__builtin_ctzll(lanes) / 16;
-        kept[n++] = first + lane;
-        lanes &= ~(UINT64_C(0xFFFF) << (16 * lane));
+    uint32x4x2_t r = vld2q_u32(&ranges->lo); /* lo apart from width */
+    return vcleq_u32(vsubq_u32(x, r.val[0]), r.val[1]);
+}
+
+/* Appends the rows of four masks of 4: narrowed to 4 bits a row. */
+static inline uint32_t keep16(uint32_t *kept, uint32_t n, uint32_t first, const uint32x4_t mask[4])
+{
+    uint16x8_t low = vcombine_u16(vmovn_u32(mask[0]), vmovn_u32(mask[1]));
+    uint16x8_t high = vcombine_u16(vmovn_u32(mask[2]), vmovn_u32(mask[3]));
+    uint16x8_t bytes = vreinterpretq_u16_u8(vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
+    uint64_t rows = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(bytes, 4)), 0);
+    for (rows &= UINT64_C(0x1111111111111111); rows != 0; rows &= rows - 1) {
+        kept[n++] = first + (uint32_t)__builtin_ctzll(rows) / 4;
     }
     return n;
 }
@@ -261,8 +297,12 @@ static uint32_t needs_neon(const uint32_t *needs, uint32_t count, const sieve_bi
 {
     const uint8x16x2_t bytes = bytes_of(bits);
     uint32_t n = 0, i = 0;
-    for (; i + 4 <= count; i += 4) {
-        n = keep4(kept, n, i, needs4(needs + i, bytes));
+    for (; i + 16 <= count; i += 16) {
+        uint32x4_t mask[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            mask[k] = needs4(needs + i + 4 * k, bytes);
+        }
+        n = keep16(kept, n, i, mask);
     }
     return needs_from(needs, i, count, bits, kept, n);
 }
@@ -273,10 +313,13 @@ static uint32_t ranges_neon(const uint32_t *needs, const sieve_range *ranges, ui
     const uint8x16x2_t bytes = bytes_of(bits);
     const uint32x4_t x4 = vdupq_n_u32(x);
     uint32_t n = 0, i = 0;
-    for (; i + 4 <= count; i += 4) {
-        uint32x4x2_t r = vld2q_u32(&ranges[i].lo); /* lo apart from width */
-        uint32x4_t inside = vcleq_u32(vsubq_u32(x4, r.val[0]), r.val[1]);
-        n = keep4(kept, n, i, vandq_u32(inside, needs4(needs + i, bytes)));
+    for (; i + 16 <= count; i += 16) {
+        uint32x4_t mask[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            uint32_t at = i + 4 * k;
+            mask[k] = vandq_u32(inside4(ranges + at, x4), needs4(needs + at, bytes));
+        }
+        n = keep16(kept, n, i, mask);
     }
     return ranges_from(needs, ranges, i, count, bits, x, kept, n);
 }

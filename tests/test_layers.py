@@ -16,7 +16,7 @@ C_ORDER = [
     "matchengine", "require", "prefetch", "hash", "heap", "lock", "pool",
     "fold_table", "value", "number", "utf8",
     # events
-    "paths", "event", "json_scan", "json_string", "json",
+    "paths", "key_cache", "event", "json_scan", "json_string", "json",
     # filters
     "filter", "filter_check", "lex", "parse", "bind", "parser",
     "parse_constant", "parse_leaf", "parse.c",

@@ -8,6 +8,11 @@
 
 enum { PATHS = 5, VALUES = 400, STEPS = 20000 };
 
+static uint32_t acquire(constants *c, uint32_t path, const me_value *v)
+{
+    return constants_acquire(c, path, v, constants_hash(c, path, v));
+}
+
 static bool valid(const constants *c)
 {
     const char *why = "";
@@ -55,7 +60,7 @@ static void test_against_a_list(void)
         /* Grows at first, shrinks in the end. */
         bool add = check_below(&random, STEPS) > step;
         if (add) {
-            uint32_t number = constants_acquire(&c, path, &v);
+            uint32_t number = acquire(&c, path, &v);
             CHECK(number != CONSTANT_NONE && (*left == 0 || number == numbers[path][i]));
             CHECK(c.records[number].path == path && value_equal(&c.records[number].value, &v));
             CHECK(*left > 0 || c.records[number].cluster == UINT32_MAX);
@@ -92,11 +97,11 @@ static void test_codes_tell_types(void)
     CHECK(constants_init(&c, &h, 1));
     me_value text = value_of_string("x", 1), number = value_of_int(5);
     me_value yes = value_of_bool(true), no = value_of_bool(false);
-    uint32_t a = constants_acquire(&c, 3, &text), b = constants_acquire(&c, 3, &number);
+    uint32_t a = acquire(&c, 3, &text), b = acquire(&c, 3, &number);
     CHECK(constants_code(&c, a) > CODE_STRINGS && constants_code(&c, a) < CODE_MANY);
     CHECK(constants_code(&c, b) > CODE_NUMBERS && constants_code(&c, b) < CODE_STRINGS);
-    CHECK(constants_code(&c, constants_acquire(&c, 3, &yes)) == CODE_TRUE);
-    CHECK(constants_code(&c, constants_acquire(&c, 3, &no)) == CODE_FALSE);
+    CHECK(constants_code(&c, acquire(&c, 3, &yes)) == CODE_TRUE);
+    CHECK(constants_code(&c, acquire(&c, 3, &no)) == CODE_FALSE);
     CHECK(constants_find(&c, 4, &text) == CONSTANT_NONE);
     constants_free(&c);
     CHECK(h.bytes == 0);
@@ -120,7 +125,7 @@ static void test_no_memory(void)
         uint32_t number = CONSTANT_NONE;
         for (size_t allowed = 0; number == CONSTANT_NONE; allowed++) {
             heap_fail_after(allowed);
-            number = constants_acquire(&c, 1, &v);
+            number = acquire(&c, 1, &v);
             heap_fail_after(SIZE_MAX);
             CHECK(c.live == i + (number != CONSTANT_NONE));
             CHECK(valid(&c));

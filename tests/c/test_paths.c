@@ -53,7 +53,7 @@ static void test_walk(void)
     CHECK(intern(&p, "geo.lat") == lat && p.nodes[lat].uses == 2);
     paths_release(&p, lat);
     CHECK(step(&p, geo, "lat") == lat);
-    paths_retain(&p, geo);
+    CHECK(intern(&p, "geo") == geo);
     paths_release(&p, lat);
     CHECK(step(&p, geo, "lat") == PATH_NONE && step(&p, PATH_ROOT, "geo") == geo);
     paths_release(&p, geo);
