@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -256,7 +257,7 @@ def _around(raw: Raw, attrs: Ints, least: Ints, greatest: Ints, rows: int) -> tu
 
 
 def _names(attributes: int) -> list[str]:
-    return [f"a{number}" for number in range(attributes)]
+    return [sys.intern(f"a{number}") for number in range(attributes)]
 
 
 def _events(attrs: Ints, values: Ints, attributes: int) -> list[dict[str, Any]]:

@@ -35,13 +35,12 @@ NO_DESTINATION = _engine.NO_DESTINATION
 
 _c.me_simd()  # chooses the kernels once, before threads
 
-# Events of a batch matched under one lock: between two such spans writers get their turn and
-# Ctrl-C is heard.
+# Events of a batch matched under one lock; then writers get their turn and Ctrl-C is heard.
 cdef enum:
     SPAN = 4096
 
-# A short text matched against few subscriptions takes a microsecond or two, as long as giving the
-# GIL away and taking it back: below both bounds it is kept.
+# A short text matched against few subscriptions takes as long as giving the GIL away and taking it
+# back: below both bounds it is kept.
 cdef enum:
     SHORT_TEXT = 2048
     FEW = 5000

@@ -19,6 +19,7 @@ from matchengine cimport _c
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    bint PyUnicode_IS_ASCII(object text)
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
 
 # What nodes() and leaf() call the operators, in the order of filter_op.
@@ -282,6 +283,33 @@ def parse_text(text: str | bytes, parameters: dict[str, object], limits: object 
     if status != _c.ME_OK:
         raise error_of(status, &error, raw, &bounds)
     return writer.result()
+
+
+def parse_texts(list filters, object limits, list irs):
+    """Append to `irs` what parse_text, without parameters, returns for `filters[len(irs):]`.
+
+    Stops before the first that is no exact str. The errors of parse_text: `irs` then tells which.
+    """
+    cdef _c.me_limits bounds
+    cdef _c.me_error error
+    cdef const char *utf8_text
+    cdef Py_ssize_t size = 0
+    cdef _c.me_status status = _c.ME_OK
+    cdef _Writer writer = _Writer()
+    limits_of(limits, &bounds)
+    for text in filters[len(irs):]:
+        if type(text) is not str:
+            return
+        if not PyUnicode_IS_ASCII(text):
+            irs.append(parse_text(text, {}, limits))
+            continue
+        utf8_text = PyUnicode_AsUTF8AndSize(text, &size)
+        writer.w.length = 0
+        memset(&error, 0, sizeof(error))
+        status = _c.parse_filter(utf8_text, size, NULL, 0, &bounds, &writer.w, &error)
+        if status != _c.ME_OK:
+            raise error_of(status, &error, text.encode(), &bounds)
+        irs.append(writer.result())
 
 
 cdef object check_rules(_c.filter_op op, const _c.me_value *a, const _c.me_value *b):

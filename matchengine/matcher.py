@@ -15,7 +15,7 @@ import os
 import reprlib
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -153,23 +153,31 @@ class Matcher(_core.Engine, Generic[IdT]):
         `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
         lines ``{"id": ..., "filter": "..."}`` as str, bytes or a buffer. The errors of `add`.
         """
-        ids: list[Any] = []
-        irs = []
-        for given, filter, where in _triples(subscriptions):
-            ids.append(given)
-            try:
-                irs.append(self._ir(filter))
-            except (MatchEngineError, TypeError) as error:
-                error.add_note(f"in {where}")
-                raise
+        ids, filters, where = _read(subscriptions)
+        irs = self._irs(filters, where)
         with self._writing:
             self._number(ids)
             handles = self._insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
             self._enter_many(ids, handles)
             return ids
 
+    def _irs(self, filters: list[Any], where: Callable[[int], str]) -> list[bytes]:
+        irs: list[bytes] = []
+        try:
+            while len(irs) < len(filters):
+                _filters.parse_texts(filters, self._parse_limits, irs)
+                if len(irs) < len(filters):  # no plain text
+                    irs.append(self._ir(filters[len(irs)]))
+        except (MatchEngineError, TypeError) as error:
+            error.add_note(f"in {where(len(irs))}")
+            raise
+        return irs
+
     def _number(self, ids: list[Any]) -> None:
         """Check that ids are free and differ, and put numbers in the place of None."""
+        fresh = set(ids)
+        if len(fresh) == len(ids) and None not in fresh and fresh.isdisjoint(self._handles):
+            return
         fresh = set()
         for id in ids:
             if id is not None and (id in self._handles or id in fresh):
@@ -356,20 +364,23 @@ def _destination(to: object) -> int:
     return number
 
 
-def _triples(subscriptions: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Id, filter and where they stand, of whatever add_many takes."""
+def _read(subscriptions: Any) -> tuple[list[Any], list[Any], Callable[[int], str]]:
+    """Ids and filters of whatever add_many takes, and what tells where the filter `n` stands."""
     if isinstance(subscriptions, Mapping):
-        for id, filter in subscriptions.items():
-            yield id, filter, f"the filter of {reprlib.repr(id)}"
-    elif isinstance(subscriptions, str):
-        yield from _lines(subscriptions.split("\n"))
-    elif _is_buffer(subscriptions):
-        yield from _lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
-    else:
-        for number, pair in enumerate(subscriptions):
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
-                raise TypeError(f"item {number} is no pair of id and filter: {reprlib.repr(pair)}")
-            yield pair[0], pair[1], f"item {number}, the filter of {reprlib.repr(pair[0])}"
+        ids = list(subscriptions)
+        filters = [subscriptions[id] for id in ids]
+        return ids, filters, lambda n: f"the filter of {reprlib.repr(ids[n])}"
+    if isinstance(subscriptions, str):
+        return _read_lines(subscriptions.split("\n"))
+    if _is_buffer(subscriptions):
+        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
+    ids, filters = [], []
+    for pair in subscriptions:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"item {len(ids)} is no pair of id and filter: {reprlib.repr(pair)}")
+        ids.append(pair[0])
+        filters.append(pair[1])
+    return ids, filters, lambda n: f"item {n}, the filter of {reprlib.repr(ids[n])}"
 
 
 def _is_buffer(subscriptions: object) -> bool:
@@ -382,8 +393,11 @@ def _is_buffer(subscriptions: object) -> bool:
     return True
 
 
-def _lines(lines: Iterable[str | bytes]) -> Iterator[tuple[Any, str, str]]:
-    """Id and filter of JSON lines; blank lines are skipped."""
+def _read_lines(
+    lines: Iterable[str | bytes],
+) -> tuple[list[Any], list[Any], Callable[[int], str]]:
+    """Ids and filters of JSON lines; blank lines are skipped."""
+    ids, filters, numbers = [], [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -396,7 +410,10 @@ def _lines(lines: Iterable[str | bytes]) -> Iterator[tuple[Any, str, str]]:
         id = _hashable(record.get("id"))
         if isinstance(id, dict):
             raise FilterSyntaxError(f"line {number}: an object cannot be an id")
-        yield id, record["filter"], f"line {number}"
+        ids.append(id)
+        filters.append(record["filter"])
+        numbers.append(number)
+    return ids, filters, lambda n: f"line {numbers[n]}"
 
 
 def _hashable(id: Any) -> Any:

@@ -68,13 +68,13 @@ static uint32_t below(const uint32_t *sorted, uint32_t count, uint32_t x)
     uint32_t lo = 0;
     while (count > 1) {
         uint32_t half = count / 2;
-        lo += sorted[lo + half - 1] < x ? half : 0;
+        lo += half & (0u - (sorted[lo + half - 1] < x)); /* no branch: it could not be predicted */
         count -= half;
     }
     return lo + (sorted[lo] < x);
 }
 
-static uint32_t keys_below(const cut_block *b, uint64_t key)
+uint32_t cut_block_below(const cut_block *b, uint64_t key)
 {
     uint32_t high = (uint32_t)(key >> 32);
     uint32_t at = below(b->highs, b->count, high);
@@ -91,7 +91,7 @@ static uint32_t keys_below(const cut_block *b, uint64_t key)
 uint32_t cut_block_find(const cut_block *b, const me_value *value, uint64_t key, bool exact,
                         bool *found)
 {
-    uint32_t at = keys_below(b, key);
+    uint32_t at = cut_block_below(b, key);
     for (*found = false; at < b->count && cut_block_key(b, at) == key; at++) {
         if (exact && b->values == NULL) {
             *found = true;

@@ -24,6 +24,9 @@ uint64_t cut_key(const me_value *v, bool *exact);
 
 me_value cut_value(const cut_block *b, uint32_t at);
 
+/* How many keys of a block that is not empty are below `key`. */
+uint32_t cut_block_below(const cut_block *b, uint64_t key);
+
 /* Where `value`, which has this key, is in a block that is not empty, or belongs. */
 uint32_t cut_block_find(const cut_block *b, const me_value *value, uint64_t key, bool exact,
                         bool *found);

@@ -243,8 +243,24 @@ void cuts_release(cuts *c, heap *h, const me_value *value)
     drop_block_if_empty(c, h, p.block);
 }
 
+/* The same in a short order, where keys mostly decide. False: they do not. */
+static bool locate_by_key(const cut_block *b, const me_value *value, uint32_t *label)
+{
+    bool exact;
+    uint64_t key = cut_key(value, &exact);
+    const uint32_t *labels = cut_labels((cut_block *)(uintptr_t)b);
+    uint32_t at = cut_block_below(b, key);
+    bool found = at < b->count && cut_block_key(b, at) == key;
+    *label = found ? labels[at] : at > 0 ? labels[at - 1] + 1 : region_start(value);
+    return !found || (exact && b->values == NULL);
+}
+
 uint32_t cuts_locate(const cuts *c, const me_value *value)
 {
+    uint32_t label;
+    if (c->block_count == 1 && locate_by_key(c->blocks.one, value, &label)) {
+        return label;
+    }
     place p = find(c, value);
     if (p.found) {
         return cut_labels(cuts_block(c, p.block))[p.at];

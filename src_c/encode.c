@@ -37,6 +37,7 @@ void encode_reset(me_event *ev)
     }
     ev->touched_count = 0;
     ev->probe_count = 0;
+    ev->lazy_labels = 0;
     ev->many = false;
     ev->bits = (sieve_bits){0};
     sieve_set(&ev->bits, SIEVE_NOTHING);
@@ -99,6 +100,7 @@ uint32_t label_of_entry(const me_engine *e, me_event *ev, uint32_t i)
     if (ev->labels[i] == LABEL_LAZY) {
         const event_entry *entry = &ev->log.entries[i];
         uint32_t *label = &ev->table[slot_label(entry->path)];
+        ev->lazy_labels--;
         ev->labels[i] = cuts_locate(cuts_for(&e->infos[entry->path], &entry->value), &entry->value);
         *label = *label == LABEL_LAZY ? ev->labels[i] : *label;
     }
@@ -277,6 +279,7 @@ static bool encode_entry(const me_engine *e, me_event *ev, const chunk *c, uint3
         }
     }
     ev->labels[i] = first_label(&e->infos[entry->path], &entry->value, code);
+    ev->lazy_labels += ev->labels[i] == LABEL_LAZY;
     return enter_value(e, ev, i) && probe_ranges(e, ev, i) &&
            encode_patterns(e, ev, entry->path, &entry->value);
 }

@@ -48,11 +48,11 @@ static bool is_large(size_t size)
     return size >= LARGE;
 }
 
-static char *raw_of(void *block)
+static size_t offset_of(const void *block)
 {
     uint64_t offset;
-    memcpy(&offset, (char *)block - sizeof offset, sizeof offset);
-    return (char *)block - offset;
+    memcpy(&offset, (const char *)block - sizeof offset, sizeof offset);
+    return (size_t)offset;
 }
 
 /* The block inside `raw`, whose contents, `size` bytes, still lie `old` bytes behind it. */
@@ -117,8 +117,8 @@ void *heap_resize(heap *h, void *block, size_t old, size_t size)
     if (is_large(old) != is_large(size)) {
         return exchange(h, block, old, size);
     }
-    char *raw = is_large(old) ? raw_of(block) : block;
-    size_t offset = (size_t)((char *)block - raw);
+    size_t offset = is_large(old) ? offset_of(block) : 0;
+    void *raw = (char *)block - offset;
     raw = may_allocate() && size <= MOST ? realloc(raw, room_for(size)) : NULL;
     if (raw == NULL) {
         return NULL;
@@ -131,7 +131,7 @@ void heap_free(heap *h, void *block, size_t size)
 {
     if (block != NULL) {
         h->bytes -= heap_footprint(size);
-        free(is_large(size) ? raw_of(block) : block);
+        free((char *)block - (is_large(size) ? offset_of(block) : 0));
     }
 }
 

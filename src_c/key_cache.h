@@ -7,9 +7,10 @@
  *
  *     line, 64 bytes    version | candidate, lengths | key, parent, node | key, .. | key, ..
  *
- * A pair of key and parent may be in one line only, of which it is one of three. It is kept when
- * it comes up twice without another newcomer of the line in between: objects that are seen once, as
- * those of a decoder, leave no more than their mark. A line tells the truth for one version of the
+ * A pair of key and parent may be in one line only, of which it is one of three. The caller keeps
+ * it at once if the object is likely to come again, or else when it comes up twice without another
+ * newcomer of the line in between: most objects that are seen once, as those of a decoder, leave no
+ * more than their mark. A line tells the truth for one version of the
  * trie; when it is met with a newer one, it is empty.
  *
  * Nodes come with a bit that says whether the path itself is subscribed to.
@@ -48,7 +49,9 @@ typedef struct key_cache {
 
 static inline uint64_t key_hash(const void *key, uint32_t parent)
 {
-    return ((uint64_t)(uintptr_t)key + ((uint64_t)parent << 40)) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t x =
+        ((uint64_t)(uintptr_t)key + ((uint64_t)parent << 40)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (x ^ x >> 32) * UINT64_C(0xD6E8FEB86659FD93); /* objects lie at regular distances */
 }
 
 static inline key_line *key_cache_line(const key_cache *c, const void *key, uint32_t parent)
@@ -63,7 +66,7 @@ static inline void key_cache_prefetch(const key_cache *c, const void *key, uint3
     }
 }
 
-/* Is it known where `key` leads from `parent`? */
+/* Is it known where `key` leads from `parent`? If not, nothing is written. */
 static inline bool key_cache_find(const key_cache *c, const void *key, uint32_t parent,
                                   uint32_t *node, uint32_t *length)
 {
@@ -71,11 +74,11 @@ static inline bool key_cache_find(const key_cache *c, const void *key, uint32_t 
         return false;
     }
     const key_line *line = key_cache_line(c, key, parent);
-    for (uint32_t i = 0; i < KEY_WAYS; i++) {
+    for (uint32_t i = 0; i < KEY_WAYS && line->version == c->version; i++) {
         if (line->ways[i].key == key && line->ways[i].parent == parent) {
             *node = line->ways[i].node;
             *length = line->lengths[i];
-            return line->version == c->version;
+            return true;
         }
     }
     return false;

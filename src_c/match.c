@@ -1,6 +1,11 @@
 /* match.c - an event's probes, sieved and verified into a result.
  *
- *     probe -> cluster -> sieve a block of rows -> verify the few that are left -> result
+ *     probes -> sieve the rows of their clusters -> tails, ranges -> bodies -> labels -> verify
+ *
+ * Every arrow is a cache miss for what nobody has looked at lately, and how many rows come through
+ * cannot be predicted. So each step is taken for many rows before the next, and asks for what the
+ * next one reads: a round of clusters is sieved, which leaves row numbers and no branch taken on
+ * what was read, and the rows that are left go on in groups.
  *
  * A handle can come up twice only when it has several rows (ROW_MANY) or the event has several
  * values on one path; only then is it looked up among the handles already found.
@@ -12,11 +17,22 @@
 #include "scratch.h"
 #include "sieve.h"
 
-#define WAITING_ROWS 32u /* more misses than a core keeps in flight */
+#define ROUND_SPANS 128u /* looks into clusters in a round, */
+#define ROUND_ROWS 256u  /* and rows after which it ends */
+#define GROUP_ROWS 64u   /* more misses than a core keeps in flight */
 #define PROBES_AHEAD 8u
+#define TRY_EVERY 64u /* events */
+#define FEW_LABELS 4u /* not worth asking for */
 
-/* A row that has what it needs. Verifying it costs a chain of cache misses (its tail, its body, the
- * cuts of the labels that the body asks for), so rows wait for each other and take them together. */
+/* At most SIEVE_ROWS rows of a cluster, sieved. */
+typedef struct span {
+    const probe *probe;
+    uint32_t base; /* the first row's position */
+    uint32_t end;  /* of its rows among those kept, where the previous span's end */
+    bool tested;   /* the ranges, too */
+} span;
+
+/* A row that has what it needs. */
 typedef struct waiting {
     const row_tail *tail;
     const sieve_range *range; /* still to be tested; NULL: was tested, or there is none */
@@ -26,12 +42,18 @@ typedef struct waiting {
 typedef struct matching {
     const me_engine *e;
     me_event *ev;
+    const sieve_kernels *kernels;
     me_mode mode;
     bool done;   /* ME_ANY has its match */
     bool failed; /* no memory */
-    uint32_t waiting_count;
-    waiting waiting[WAITING_ROWS];
-    row_tail tails[WAITING_ROWS];
+    bool trying; /* how many rows have their needs */
+    uint32_t tried, passed;
+    uint32_t next_probe, next_row; /* where the next round begins */
+    uint32_t span_count, kept_count, waiting_count;
+    span spans[ROUND_SPANS];
+    uint32_t kept[ROUND_ROWS + SIEVE_ROWS + 16]; /* positions from their span's base on */
+    waiting waiting[GROUP_ROWS];
+    row_tail tails[GROUP_ROWS];
 } matching;
 
 static void add_result(matching *m, uint32_t number)
@@ -75,18 +97,84 @@ static void found(matching *m, uint32_t owner)
     m->done = m->mode == ME_ANY;
 }
 
-/* Third station: the bodies are here; asks for the cuts of labels that nobody has looked for. */
-static void ask_for_labels(const matching *m, uint32_t body)
+/* ---- a round: sieving ---------------------------------------------------------------------------- */
+
+/* The needs of a cluster that the round will come to: of its first SIEVE_ROWS rows, the hardware
+ * follows the rest. Those in the header were asked for with it. */
+static void prefetch_needs(const matching *m, uint32_t i)
 {
-    const test *t = body_tests(&m->e->bodies, body);
-    for (uint32_t left = body_size(body); left > 0; left--, t++) {
-        if (m->ev->table[test_slot(t)] == LABEL_LAZY) {
-            prefetch_label(m->e, m->ev, m->ev->table[slot_newest(test_path(t))]);
+    if (i >= m->ev->probe_count) {
+        return;
+    }
+    cluster *c = &m->e->clusters.all[m->ev->probes[i].cluster];
+    if (c->cap > CLUSTER_FEW) {
+        const char *needs = (const char *)cluster_needs(c);
+        uint32_t bytes = (c->count < SIEVE_ROWS ? c->count : SIEVE_ROWS) * sizeof(uint32_t);
+        for (uint32_t at = 0; at < bytes + 63; at += 64) {
+            PREFETCH(needs + at);
         }
     }
 }
 
-/* Second station: the tails are here, and the cuts of ranges; asks for the bodies. */
+/* Needs first, and ranges only of the rows that are left, or both at once? Events of some streams
+ * have the paths that most rows need: every now and then an event is used to find out. */
+static void sieve_ranges(matching *m, const columns *k, const probe *p, uint32_t base,
+                         uint32_t rows)
+{
+    me_event *ev = m->ev;
+    uint32_t *kept = m->kept + m->kept_count;
+    bool at_once = ev->ranges_at_once && !m->trying;
+    uint32_t count = rows;
+    if (!at_once) {
+        count = m->kernels->needs(k->needs + base, rows, &ev->bits, kept);
+        at_once = count > 16 && count > rows / 4;
+        m->tried += rows;
+        m->passed += count;
+    }
+    if (at_once) {
+        uint32_t x = label_of_entry(m->e, ev, p->entry);
+        count = m->kernels->ranges(k->needs + base, k->ranges + base, rows, &ev->bits, x, kept);
+    }
+    m->kept_count += count;
+    m->spans[m->span_count++] = (span){p, base, m->kept_count, at_once};
+}
+
+static void sieve_span(matching *m, const probe *p, uint32_t base, uint32_t rows)
+{
+    cluster *c = &m->e->clusters.all[p->cluster];
+    columns k = cluster_columns(c);
+    if (cluster_has_ranges(c) && c->cap > CLUSTER_FEW) {
+        sieve_ranges(m, &k, p, base, rows);
+        return;
+    }
+    m->kept_count += m->kernels->needs(k.needs + base, rows, &m->ev->bits, m->kept + m->kept_count);
+    m->spans[m->span_count++] = (span){p, base, m->kept_count, false};
+}
+
+/* Sieves clusters until there are enough rows, or no more clusters. */
+static void sieve_round(matching *m)
+{
+    const uint32_t enough = m->mode == ME_ANY ? 1 : ROUND_ROWS;
+    m->span_count = m->kept_count = 0;
+    while (m->next_probe < m->ev->probe_count && m->span_count < ROUND_SPANS &&
+           m->kept_count < enough) {
+        const probe *p = &m->ev->probes[m->next_probe];
+        const cluster *c = &m->e->clusters.all[p->cluster];
+        uint32_t base = m->next_row;
+        uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
+        sieve_span(m, p, base, rows);
+        m->ev->counters.candidates += rows;
+        m->next_row = base + rows;
+        if (m->next_row == c->count) {
+            prefetch_needs(m, ++m->next_probe + PROBES_AHEAD);
+            m->next_row = 0;
+        }
+    }
+}
+
+/* ---- a round: the rows that are left -------------------------------------------------------------- */
+
+/* The tails are here, and the cuts of the ranges; asks for the bodies. */
 static uint32_t take_tails(matching *m)
 {
     uint32_t left = 0;
@@ -106,10 +194,21 @@ static uint32_t take_tails(matching *m)
     return left;
 }
 
-static void flush(matching *m)
+/* A body is here; asks for the cuts of labels that nobody has looked for. */
+static void ask_for_labels(const matching *m, uint32_t body)
+{
+    const test *t = body_tests(&m->e->bodies, body);
+    for (uint32_t left = body_size(body); left > 0; left--, t++) {
+        if (m->ev->table[test_slot(t)] == LABEL_LAZY) {
+            prefetch_label(m->e, m->ev, m->ev->table[slot_newest(test_path(t))]);
+        }
+    }
+}
+
+static void verify_group(matching *m)
 {
     uint32_t left = take_tails(m);
-    for (uint32_t i = 0; i < left; i++) {
+    for (uint32_t i = 0; i < left && m->ev->lazy_labels > FEW_LABELS; i++) {
         if (m->tails[i].body != BODY_NONE) {
             ask_for_labels(m, m->tails[i].body);
         }
@@ -122,62 +221,39 @@ static void flush(matching *m)
     }
 }
 
-/* First station: asks for the tails, and for the ranges that are not tested yet. */
-static void wait_rows(matching *m, const columns *k, const probe *tested_by, uint32_t base,
-                      const uint32_t *kept, uint32_t count)
+/* Asks for the tails of a span's rows, and for the ranges that are not tested yet. */
+static void wait_span(matching *m, const span *s, uint32_t from)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const row_tail *tail = &k->tails[base + kept[i]];
-        waiting w = {.tail = tail};
-        PREFETCH(tail);
-        if (tested_by != NULL) {
-            w.range = &k->ranges[base + kept[i]];
-            w.entry = tested_by->entry;
+    cluster *c = &m->e->clusters.all[s->probe->cluster];
+    columns k = cluster_columns(c);
+    bool ranges = cluster_has_ranges(c) && !s->tested;
+    if (ranges) {
+        prefetch_label(m->e, m->ev, s->probe->entry);
+    }
+    for (uint32_t i = from; i < s->end; i++) {
+        uint32_t at = s->base + m->kept[i];
+        waiting w = {&k.tails[at], ranges ? &k.ranges[at] : NULL, s->probe->entry};
+        PREFETCH(w.tail);
+        if (ranges) {
             PREFETCH(w.range);
         }
         m->waiting[m->waiting_count++] = w;
-        if (m->waiting_count == WAITING_ROWS) {
-            flush(m);
+        if (m->waiting_count == GROUP_ROWS) {
+            verify_group(m);
         }
     }
 }
 
-static void look_into(matching *m, const sieve_kernels *kernels, const probe *p)
+static void verify_round(matching *m)
 {
-    uint32_t kept[SIEVE_ROWS + 16];
-    cluster *c = &m->e->clusters.all[p->cluster];
-    columns k = cluster_columns(c);
-    const sieve_bits *bits = &m->ev->bits;
-    for (uint32_t base = 0; base < c->count && !m->done && !m->failed; base += SIEVE_ROWS) {
-        uint32_t rows = c->count - base < SIEVE_ROWS ? c->count - base : SIEVE_ROWS;
-        uint32_t count = kernels->needs(k.needs + base, rows, bits, kept);
-        const probe *tests = count > 0 && cluster_has_ranges(c) ? p : NULL;
-        if (tests != NULL && count > 16 && count > rows / 4) {
-            uint32_t x = label_of_entry(m->e, m->ev, p->entry);
-            count = kernels->ranges(k.needs + base, k.ranges + base, rows, bits, x, kept);
-            tests = NULL;
-        } else if (tests != NULL) {
-            prefetch_label(m->e, m->ev, p->entry);
-        }
-        wait_rows(m, &k, tests, base, kept, count);
-    }
-    m->ev->counters.candidates += c->count;
-}
-
-/* The needs of a probe's cluster: of its first SIEVE_ROWS rows; the hardware follows the rest. */
-static void prefetch_needs(const me_engine *e, const me_event *ev, uint32_t i)
-{
-    if (i >= ev->probe_count) {
-        return;
-    }
-    cluster *c = &e->clusters.all[ev->probes[i].cluster];
-    if (c->cap > CLUSTER_FEW) {
-        const char *needs = (const char *)cluster_needs(c);
-        uint32_t bytes = (c->count < SIEVE_ROWS ? c->count : SIEVE_ROWS) * sizeof(uint32_t);
-        for (uint32_t at = 0; at < bytes + 63; at += 64) {
-            PREFETCH(needs + at);
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < m->span_count && !m->done && !m->failed; i++) {
+        if (m->spans[i].end > from) {
+            wait_span(m, &m->spans[i], from);
+            from = m->spans[i].end;
         }
     }
+    verify_group(m);
 }
 
 static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
@@ -200,18 +276,22 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
     matching m;
     m.e = e;
     m.ev = ev;
+    m.kernels = sieve();
     m.mode = mode;
     m.done = m.failed = false;
-    m.waiting_count = 0;
-    const sieve_kernels *kernels = sieve();
-    for (uint32_t i = 0; i < PROBES_AHEAD; i++) {
-        prefetch_needs(e, ev, i);
+    m.trying = ev->events_seen % TRY_EVERY == 0;
+    m.tried = m.passed = 0;
+    m.next_probe = m.next_row = m.waiting_count = 0;
+    for (uint32_t i = 0; i <= PROBES_AHEAD; i++) {
+        prefetch_needs(&m, i);
     }
-    for (uint32_t i = 0; i < ev->probe_count && !m.done && !m.failed; i++) {
-        prefetch_needs(e, ev, i + PROBES_AHEAD);
-        look_into(&m, kernels, &ev->probes[i]);
+    while (m.next_probe < ev->probe_count && !m.done && !m.failed) {
+        sieve_round(&m);
+        verify_round(&m);
     }
-    flush(&m);
+    if (m.trying && m.tried > 0) {
+        ev->ranges_at_once = m.passed > m.tried / 8;
+    }
     ev->counters.events++;
     ev->counters.matches += ev->result_count;
     sample_event(ev);

@@ -43,7 +43,8 @@ struct me_event {
     uint32_t table_paths;
     uint32_t *codes, *labels; /* per log entry */
     uint32_t codes_cap, labels_cap;
-    uint32_t *touched; /* paths of this event */
+    uint32_t lazy_labels; /* labels that nobody has asked for yet */
+    uint32_t *touched;    /* paths of this event */
     uint32_t touched_count, touched_cap;
     bool many;       /* some path has several values */
     sieve_bits bits; /* of the paths that are there */
@@ -57,6 +58,7 @@ struct me_event {
     uint32_t result_count, result_cap;
     me_counters counters;
     uint64_t events_seen;
+    bool ranges_at_once; /* match.c: most rows of late had what they need */
     sample *samples;
     uint32_t sample_count, sample_cap, sampled_events;
 };

@@ -62,12 +62,29 @@ static uint32_t ranges_portable(const uint32_t *needs, const sieve_range *ranges
 
 #ifdef SIEVE_X86
 
-/* Appends the rows of a mask. Masks are of 64 rows where there are as many: most rows fail, and one loop
- * over 64 of them is mispredicted less than four over 16. */
-static inline uint32_t keep_bits(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask)
+/* Appends at most two rows of a mask. Few rows pass, and how many is not to be predicted: two are
+ * always written, and counted if they are there. */
+static inline uint32_t keep_two(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask)
 {
-    for (; mask != 0; mask &= mask - 1) {
-        kept[n++] = first + (uint32_t)__builtin_ctzll(mask);
+    for (uint32_t i = 0; i < 2; i++) {
+        kept[n] = first + (uint32_t)__builtin_ctzll(mask | UINT64_C(1) << 63);
+        n += mask != 0;
+        mask &= mask - 1;
+    }
+    return n;
+}
+
+/* The same for the rows whose range holds x. The ranges of other rows are not read. */
+static inline uint32_t keep_two_inside(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask,
+                                       const sieve_range *ranges, uint32_t x)
+{
+    static const sieve_range none = {0, UINT32_MAX};
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t at = (uint32_t)__builtin_ctzll(mask | UINT64_C(1) << 63);
+        const sieve_range *r = mask != 0 ? ranges + at : &none;
+        kept[n] = first + at;
+        n += (mask != 0) & (x - r->lo <= r->width);
+        mask &= mask - 1;
     }
     return n;
 }
@@ -79,6 +96,23 @@ static inline uint32_t at_most_64(uint32_t rows)
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,popcnt,bmi")))
 #define AVX2 __attribute__((target("avx2,popcnt,bmi")))
+
+/* Appends the rows of a mask. Compress in a register, then store: compressing straight to memory is
+ * microcoded on Zen 4. */
+AVX512 static inline uint32_t keep_avx512(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask)
+{
+    if (__builtin_popcountll(mask) <= 2) {
+        return keep_two(kept, n, first, mask);
+    }
+    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (uint32_t i = 0; i < 64; i += 16) {
+        __mmask16 some = (__mmask16)(mask >> i);
+        __m512i rows = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)(first + i)));
+        _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi32(some, rows));
+        n += (uint32_t)__builtin_popcount(some);
+    }
+    return n;
+}
 
 /* The bits as 256 bytes, all ones where set: a table that byte permutations look 64 needs up in. */
 typedef struct table512 {
@@ -131,7 +165,7 @@ AVX512 static uint32_t needs_avx512(const uint32_t *needs, uint32_t count, const
     const table512 table = table_of(bits);
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i += 64) {
-        n = keep_bits(kept, n, i, needs64_avx512(&table, needs + i, at_most_64(count - i)));
+        n = keep_avx512(kept, n, i, needs64_avx512(&table, needs + i, at_most_64(count - i)));
     }
     return n;
 }
@@ -165,12 +199,27 @@ AVX512 static uint32_t ranges_avx512(const uint32_t *needs, const sieve_range *r
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i += 64) {
         uint64_t mask = needs64_avx512(&table, needs + i, at_most_64(count - i));
-        n = keep_bits(kept, n, i, inside64_avx512(ranges + i, mask, x8));
+        if (__builtin_popcountll(mask) <= 2) {
+            n = keep_two_inside(kept, n, i, mask, ranges + i, x);
+        } else {
+            n = keep_avx512(kept, n, i, inside64_avx512(ranges + i, mask, x8));
+        }
     }
     return n;
 }
 
 /* ---- AVX2: 64 rows a step, 8 at a time ---------------------------------------------------------- */
+
+AVX2 static inline uint32_t keep_avx2(uint32_t *kept, uint32_t n, uint32_t first, uint64_t mask)
+{
+    if (__builtin_popcountll(mask) <= 2) {
+        return keep_two(kept, n, first, mask);
+    }
+    for (; mask != 0; mask &= mask - 1) {
+        kept[n++] = first + (uint32_t)__builtin_ctzll(mask);
+    }
+    return n;
+}
 
 /* The 32 bytes of the bits: the first 16 in both halves of `low`, the rest in both of `high`. */
 typedef struct table256 {
@@ -216,7 +265,7 @@ AVX2 static uint32_t needs_avx2(const uint32_t *needs, uint32_t count, const sie
     const table256 table = bytes_of(bits);
     uint32_t n = 0, eights = count & ~7u;
     for (uint32_t i = 0; i < eights; i += 64) {
-        n = keep_bits(kept, n, i, needs64_avx2(needs + i, at_most_64(eights - i), &table));
+        n = keep_avx2(kept, n, i, needs64_avx2(needs + i, at_most_64(eights - i), &table));
     }
     return needs_from(needs, eights, count, bits, kept, n);
 }
@@ -231,17 +280,31 @@ AVX2 static inline uint32_t inside4(const sieve_range *ranges, __m256i x)
     return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(le, 32)));
 }
 
+/* The rows of `mask`, a multiple of 8, whose range holds x. */
+AVX2 static inline uint64_t inside64_avx2(const sieve_range *ranges, uint64_t mask, __m256i x)
+{
+    uint64_t inside = 0;
+    for (uint32_t i = 0; i < 64 && mask >> i != 0; i += 8) {
+        if ((mask >> i & 0xFF) != 0) {
+            uint32_t eight = inside4(ranges + i, x) | inside4(ranges + i + 4, x) << 4;
+            inside |= (uint64_t)eight << i;
+        }
+    }
+    return inside & mask;
+}
+
 AVX2 static uint32_t ranges_avx2(const uint32_t *needs, const sieve_range *ranges, uint32_t count,
                                  const sieve_bits *bits, uint32_t x, uint32_t *kept)
 {
     const table256 table = bytes_of(bits);
     const __m256i x8 = _mm256_set1_epi32((int)x);
     uint32_t n = 0, eights = count & ~7u;
-    for (uint32_t i = 0; i < eights; i += 8) {
-        uint32_t mask = needs8(needs + i, &table);
-        if (mask != 0) {
-            mask &= inside4(ranges + i, x8) | inside4(ranges + i + 4, x8) << 4;
-            n = keep_bits(kept, n, i, mask);
+    for (uint32_t i = 0; i < eights; i += 64) {
+        uint64_t mask = needs64_avx2(needs + i, at_most_64(eights - i), &table);
+        if (__builtin_popcountll(mask) <= 2) {
+            n = keep_two_inside(kept, n, i, mask, ranges + i, x);
+        } else {
+            n = keep_avx2(kept, n, i, inside64_avx2(ranges + i, mask, x8));
         }
     }
     return ranges_from(needs, ranges, eights, count, bits, x, kept, n);

@@ -8,7 +8,8 @@
  *
  * so a row costs 4 bytes of memory traffic, and byte shuffles look 16 rows up at once. Rows
  * anchored on a range also carry the range, and `x - lo <= width` is a second test. Survivors are
- * written as row numbers, in order. Kernels for AVX-512, AVX2, NEON and portable C give the same
+ * written as row numbers, in order, and as far as possible without a branch: what was read may not
+ * be here yet, and a wrong guess about it would keep the processor from reading on. Kernels for AVX-512, AVX2, NEON and portable C give the same
  * answer; the best one is chosen once at run time, and MATCHENGINE_SIMD=portable | avx2 | avx512 |
  * neon forces one (ignored when the processor lacks it).
  */
@@ -36,8 +37,7 @@ typedef struct sieve_range {
 
 typedef struct sieve_kernels {
     const char *name;
-    /* Both return how many of the `count` rows they kept. `ranges` is for rows most of which have
-     * what they need: it tests the ranges of all of them. */
+    /* Both return how many of the `count` rows they kept; `ranges` tests the ranges, too. */
     uint32_t (*needs)(const uint32_t *needs, uint32_t count, const sieve_bits *bits,
                       uint32_t *kept);
     uint32_t (*ranges)(const uint32_t *needs, const sieve_range *ranges, uint32_t count,

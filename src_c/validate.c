@@ -54,6 +54,9 @@ static bool validate_leads(const me_engine *e, const char **why)
 {
     for (uint32_t i = 0; i < e->constants.count; i++) {
         const constant *k = &e->constants.records[i];
+        REQUIRE(k->value.type == 0 ||
+                (e->infos[k->path].marks &
+                 constants_mark(constants_hash(&e->constants, k->path, &k->value))) != 0);
         REQUIRE(k->value.type == 0 || k->cluster == CLUSTER_NONE ||
                 (k->cluster < e->clusters.count && e->clusters.all[k->cluster].key == i &&
                  e->clusters.all[k->cluster].kind == CLUSTER_EQUAL));
