@@ -58,6 +58,8 @@ cdef extern from "heap.h" nogil:
     ctypedef struct heap:
         size_t bytes
 
+    void heap_trim()
+
 
 cdef extern from "key_cache.h" nogil:
     enum:

@@ -87,6 +87,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         # The parser knows the default limits and is quicker without being told them.
         self._parse_limits = None if self._limits == Limits() else self._limits
         self._handles: dict[Any, int] = {}
+        self._gone = 0  # ids taken out since _handles was made
         self._writing = threading.RLock()
         self._next_id = 0
         _matchers.add(self)
@@ -232,6 +233,7 @@ class Matcher(_core.Engine, Generic[IdT]):
             except KeyError:
                 raise UnknownSubscription(id) from None
             self._delete([handle])
+            self._tidy()
 
     def __delitem__(self, id: Any) -> None:
         """`remove`."""
@@ -243,7 +245,27 @@ class Matcher(_core.Engine, Generic[IdT]):
             handle = self._handles.pop(id, None)
             if handle is not None:
                 self._delete([handle])
+                self._tidy()
             return handle is not None
+
+    def _tidy(self) -> None:
+        """Give back what ids that are gone take up.
+
+        A dict whose keys come and go grows to three times what it holds before it forgets them,
+        and large blocks that come and go leave holes that only the system can use.
+        """
+        self._gone += 1
+        if self._gone < max(16_384, len(self._handles) // 2):
+            return
+        self._gone = 0
+        with contextlib.suppress(Exception):  # copying may run the __eq__ of an id
+            packed = dict(self._handles)
+            if len(packed) == len(self._handles) and all(
+                map(operator.eq, packed.values(), self._handles.values())
+            ):
+                self._handles = packed
+            del packed
+        self._give_back()
 
     def clear(self) -> None:
         """Remove every subscription, as one operation."""

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #ifdef ME_TESTING
 static size_t successes_left = SIZE_MAX;
@@ -151,4 +154,11 @@ bool heap_grow(heap *h, void *data, uint32_t *cap, uint32_t need, size_t element
     memcpy(data, &array, sizeof array);
     *cap = (uint32_t)room;
     return true;
+}
+
+void heap_trim(void)
+{
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
 }

@@ -48,6 +48,9 @@ static inline bool heap_reserve(heap *h, void *data, uint32_t *cap, uint32_t nee
     return need <= *cap || heap_grow(h, data, cap, need, element);
 }
 
+/* Gives free memory of the whole process back to the system, where the allocator can. Milliseconds. */
+void heap_trim(void);
+
 /* Test hook: lets the next `successes` allocations succeed and fails every one after it;
  * SIZE_MAX switches the hook off. Does nothing unless built with ME_TESTING. */
 void heap_fail_after(size_t successes);
