@@ -9,6 +9,7 @@
 """
 
 from matchengine._core import Matches
+from matchengine._explanation import Anchor, Explanation, Reason
 from matchengine.errors import (
     DuplicateSubscription,
     EventError,
@@ -24,11 +25,13 @@ from matchengine.limits import Limits
 from matchengine.matcher import Diagnosis, Matcher, Subscription
 
 __all__ = [
+    "Anchor",
     "Attribute",
     "Diagnosis",
     "DuplicateSubscription",
     "EventError",
     "EventLimitExceeded",
+    "Explanation",
     "Filter",
     "FilterSyntaxError",
     "FilterTypeError",
@@ -37,6 +40,7 @@ __all__ = [
     "MatchEngineError",
     "Matcher",
     "Matches",
+    "Reason",
     "Subscription",
     "UnknownSubscription",
     "attr",

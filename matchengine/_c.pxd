@@ -255,6 +255,49 @@ cdef extern from "matchengine.h" nogil:
         const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
         uint32_t *count)
 
+    ctypedef enum me_truth:
+        ME_FALSE
+        ME_TRUE
+        ME_UNKNOWN
+
+    ctypedef enum me_anchor_kind:
+        ME_ANCHOR_NONE
+        ME_ANCHOR_EQUAL
+        ME_ANCHOR_RANGE
+        ME_ANCHOR_PATTERN
+        ME_ANCHOR_PRESENT
+
+    ctypedef enum me_stage:
+        ME_AT_ANCHOR
+        ME_AT_NEEDS
+        ME_AT_RESIDUAL
+        ME_MATCHED
+
+    ctypedef struct me_leaf_report:
+        me_truth truth
+        uint32_t path
+
+    ctypedef struct me_row_report:
+        me_anchor_kind kind
+        uint32_t path
+        me_stage stage
+
+    ctypedef struct me_value_report:
+        uint32_t path
+        me_value value
+
+    ctypedef struct me_explanation:
+        bint matched
+        uint32_t leaf_count
+        uint32_t row_count
+        uint32_t value_count
+        const me_leaf_report *leaves
+        const me_row_report *rows
+        const me_value_report *values
+
+    me_status me_engine_explain(
+        me_engine *engine, me_event *event, uint32_t handle, me_explanation *out)
+
     ctypedef struct me_counters:
         uint64_t events
         uint64_t candidates

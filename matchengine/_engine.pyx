@@ -15,13 +15,25 @@ back to the engine once its pin and all older ones are let go.
 from collections import deque
 from os import urandom
 
+from matchengine.errors import EventError
+from matchengine.values import plain_event
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
 
 from matchengine cimport _c
-from matchengine._mapping cimport Scratch
+from matchengine._mapping cimport REFUSED, WALKED, Scratch, Walk
 
 NO_DESTINATION = _c.ME_NO_DESTINATION
+
+# What explanations are made of, by the numbers of matchengine.h.
+TRUTHS = ("false", "true", "unknown")
+ANCHORS = ("none", "equal", "range", "pattern", "present")
+STAGES = ("anchor", "needs", "residual", "matched")
+
+cdef int CHUNK = 600
+cdef object POWER = int("1" + "0" * CHUNK)  # ** would be that of C
 
 
 cdef class Pin:
@@ -269,6 +281,33 @@ cdef class Store:
             raise MemoryError()
         return found
 
+    def _examine(self, event, handle):
+        """Ask why a live handle matches a mapping, or why it does not.
+
+        Returns (matched, leaves, rows): for every leaf of the filter, in order, its truth and the
+        values at its path; for every row the kind of its anchor, the number of the first leaf on
+        the anchor's path (-1: none), and the stage that the event came to. What the engine answers
+        lives in the scratch, and becomes objects after the lock. Raises EventError, MemoryError.
+        """
+        cdef Scratch scratch = Scratch()
+        cdef _c.me_explanation found
+        cdef _c.me_status status = _c.ME_OK
+        cdef Walk walked
+        cdef uint32_t number = handle
+        event = plain_event(event, self.limits)
+        self.write_lock()
+        walked = scratch.walk(self.engine, &self.limits, <dict>event, True)
+        if walked == WALKED:
+            status = _c.me_engine_explain(self.engine, scratch.event, number, &found)
+        _c.me_engine_write_unlock(self.engine)
+        if walked == REFUSED:
+            raise scratch.refusal()
+        if walked != WALKED:
+            raise EventError("the event changes while it is read")
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return bool(found.matched), leaves_of(&found), rows_of(&found)
+
     def _numbers(self):
         """The engine's statistics and counters as a dict."""
         cdef _c.me_stats s
@@ -301,6 +340,55 @@ cdef class Store:
         """In a forked child: whoever held the lock is not here. A writer cannot have been at work,
         for it keeps the GIL, and readers change nothing."""
         _c.me_engine_reset_lock(self.engine)
+
+
+cdef list leaves_of(_c.me_explanation *found):
+    cdef uint32_t i
+    cdef dict values = {}
+    for i in range(found.value_count):
+        if found.values[i].path != _c.ME_NO_PATH:
+            values.setdefault(found.values[i].path, []).append(value_of(&found.values[i].value))
+    return [
+        (TRUTHS[<int>found.leaves[i].truth], tuple(values.get(found.leaves[i].path, ())))
+        for i in range(found.leaf_count)
+    ]
+
+
+cdef list rows_of(_c.me_explanation *found):
+    cdef uint32_t i
+    first = {}
+    for i in range(found.leaf_count):
+        first.setdefault(found.leaves[i].path, i)
+    return [
+        (ANCHORS[<int>found.rows[i].kind], first.get(found.rows[i].path, -1),
+         STAGES[<int>found.rows[i].stage])
+        for i in range(found.row_count)
+    ]
+
+
+cdef object value_of(const _c.me_value *v):
+    if v.type == _c.ME_STRING:
+        return PyUnicode_DecodeUTF8(v.as_.s, v.len, NULL)
+    if v.type == _c.ME_INT:
+        return v.as_.i
+    if v.type == _c.ME_DOUBLE:
+        return v.as_.d
+    if v.type == _c.ME_BOOL:
+        return v.as_.i != 0
+    if v.type == _c.ME_NULL:
+        return None
+    return whole(v.as_.s[:v.len].decode())
+
+
+cdef object whole(str digits):
+    """An integer of any length: int() refuses long ones, and takes quadratic time for them."""
+    negative = digits.startswith("-")
+    digits = digits.lstrip("-")
+    head = len(digits) % CHUNK
+    number = int(digits[:head] or "0")
+    for at in range(head, len(digits), CHUNK):
+        number = number * POWER + int(digits[at:at + CHUNK])
+    return -number if negative else number
 
 
 def fail_allocations_after(successes):

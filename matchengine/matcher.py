@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
 from matchengine import _core, _filters
+from matchengine._explanation import Explanation, explanation_of
 from matchengine.errors import (
     DuplicateSubscription,
     FilterSyntaxError,
@@ -336,6 +337,22 @@ class Matcher(_core.Engine, Generic[IdT]):
             anchors={kind: found[kind] for kind in kinds if found[kind]},
             cost=0.0 if found["never"] else found["cost"],
         )
+
+    def explain(self, event: Mapping[str, Any] | str | bytes, id: Any) -> Explanation:
+        """Why the subscription `id` matches `event`, a mapping or a JSON text, or why not.
+
+        Names the predicates that decide, with what the event has there, and where the engine has
+        filed the filter. It asks what `match` uses, and agrees with it. Linear in the filter and
+        the event, and not for the fast path: it is a writer to the lock. Raises
+        `UnknownSubscription` and `EventError`.
+        """
+        if not isinstance(event, Mapping):
+            self.count(event)  # refuses what is no JSON object, and says where
+            event = json.loads(event if isinstance(event, str) else bytes(event))
+        with self._writing:
+            handle = self._handle(id)
+            filter = filter_of(self._filter_of(handle))
+            return explanation_of(id, filter, *self._examine(event, handle))
 
     def stats(self) -> dict[str, Any]:
         """Sizes and counters, as a dict of plain numbers.

@@ -92,6 +92,29 @@ static void tidy(me_engine *e)
     }
 }
 
+static void begin(me_engine *e)
+{
+    compiler *c = e->compiler;
+    tidy(e);
+    c->node_count = c->constant_count = c->anchor_count = c->test_count = c->code_count = 0;
+}
+
+bool compile_leaves(me_engine *e, const uint8_t *bytes, size_t length)
+{
+    begin(e);
+    bool done = compile_read(e, bytes, length);
+    if (!done) {
+        compile_forget_leaves(e);
+    }
+    return done;
+}
+
+void compile_forget_leaves(me_engine *e)
+{
+    release_unused_sets(e);
+    e->compiler->node_count = 0;
+}
+
 static uint32_t lowest_bit(uint64_t word)
 {
     uint32_t bit = 0;
@@ -158,8 +181,7 @@ static bool compile_parts(me_engine *e, const uint8_t *bytes, size_t length, pla
 me_status compile(me_engine *e, const uint8_t *bytes, size_t length, plan *out)
 {
     compiler *c = e->compiler;
-    tidy(e);
-    c->node_count = c->constant_count = c->anchor_count = c->test_count = c->code_count = 0;
+    begin(e);
     *out = (plan){0};
     bool done = compile_parts(e, bytes, length, out);
     release_unused_sets(e);

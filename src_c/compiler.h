@@ -65,6 +65,11 @@ static inline bool node_is_and(const node *n)
 
 #define ROOM(array, cap, need) heap_reserve(&e->heap, &(array), &(cap), (need), sizeof *(array))
 
+/* compile.c: step 1 alone, for whoever asks about leaves; then they are to be forgotten. False: no
+ * memory, and nothing to forget. */
+bool compile_leaves(me_engine *e, const uint8_t *bytes, size_t length);
+void compile_forget_leaves(me_engine *e);
+
 /* compile_tree.c: steps 1 to 3. False: no memory. */
 bool compile_read(me_engine *e, const uint8_t *bytes, size_t length);
 void compile_push_negation(compiler *c);

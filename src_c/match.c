@@ -378,6 +378,13 @@ char *me_event_bytes(me_event *ev, size_t size)
     return event_bytes(&ev->log, size);
 }
 
+void *event_array(me_event *ev, uint32_t count, size_t size)
+{
+    size_t align = sizeof(uint64_t), bytes = (count > 0 ? count : 1) * size;
+    char *room = event_bytes(&ev->log, bytes + align);
+    return room == NULL ? NULL : room + (align - (uintptr_t)room % align) % align;
+}
+
 void me_event_take_counters(me_event *ev, me_counters *add_to)
 {
     add_to->events += ev->counters.events;

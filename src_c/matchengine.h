@@ -208,6 +208,51 @@ typedef enum me_mode {
 me_status me_match(const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
                    uint32_t *count);
 
+/* ---- explaining ------------------------------------------------------------------------------- */
+
+typedef enum me_truth { ME_FALSE, ME_TRUE, ME_UNKNOWN } me_truth;
+
+typedef enum me_anchor_kind {
+    ME_ANCHOR_NONE, /* every event looks at it */
+    ME_ANCHOR_EQUAL,
+    ME_ANCHOR_RANGE,
+    ME_ANCHOR_PATTERN,
+    ME_ANCHOR_PRESENT,
+} me_anchor_kind;
+
+/* How far an event came with one row of a subscription. */
+typedef enum me_stage { ME_AT_ANCHOR, ME_AT_NEEDS, ME_AT_RESIDUAL, ME_MATCHED } me_stage;
+
+typedef struct me_leaf_report {
+    me_truth truth;
+    uint32_t path;
+} me_leaf_report;
+
+typedef struct me_row_report {
+    me_anchor_kind kind;
+    uint32_t path; /* of the anchor; ME_NO_PATH for none */
+    me_stage stage;
+} me_row_report;
+
+typedef struct me_value_report {
+    uint32_t path; /* ME_NO_PATH: nobody asks for it */
+    me_value value;
+} me_value_report;
+
+typedef struct me_explanation {
+    bool matched;
+    uint32_t leaf_count, row_count, value_count;
+    const me_leaf_report *leaves; /* in the order of the filter */
+    const me_row_report *rows;
+    const me_value_report *values; /* of the event, in its order */
+} me_explanation;
+
+/* Why the event that was read matches a live handle, or why not (write lock: it uses the compiler's
+ * workspace, and leaves the engine as it was). What it points to lives as long as the event does.
+ * Linear in the filter and the event. ME_NOMEM. */
+me_status me_engine_explain(me_engine *engine, me_event *event, uint32_t handle,
+                            me_explanation *out);
+
 /* What matching has cost so far in this scratch: events, rows sieved, rows verified, matches. */
 typedef struct me_counters {
     uint64_t events, candidates, survivors, matches;

@@ -103,6 +103,12 @@ void number_set_free(number_set *s, heap *h);
 /* sample.c: notes the encoded event now and then. */
 void sample_event(me_event *ev);
 
+/* verify.c: does the event satisfy one test, which is no T_PROGRAM? */
+bool test_holds(const me_engine *e, me_event *ev, const test *t);
+
+/* match.c: room for `count` things that live as long as the event; NULL: no memory. */
+void *event_array(me_event *ev, uint32_t count, size_t size);
+
 /* verify.c: does the event satisfy all tests of a body? */
 bool verify_body(const me_engine *e, me_event *ev, uint32_t body);
 

@@ -57,7 +57,7 @@ static bool pattern_holds(const me_event *ev, const test *t, test_kind kind)
     return x > CODE_NULL && !fired;
 }
 
-static bool leaf_holds(const me_engine *e, me_event *ev, const test *t)
+bool test_holds(const me_engine *e, me_event *ev, const test *t)
 {
     test_kind kind = test_kind_of(t);
     if (kind >= T_PATTERN) {
@@ -79,7 +79,7 @@ static bool program_holds(const me_engine *e, me_event *ev, const program *p)
     uint32_t at = 0;
     do {
         const instruction *in = &p->code[at];
-        at = leaf_holds(e, ev, &in->test) ? in->on_true : in->on_false;
+        at = test_holds(e, ev, &in->test) ? in->on_true : in->on_false;
     } while (at < p->count);
     return at == PROGRAM_TRUE;
 }
@@ -100,7 +100,7 @@ bool verify_body(const me_engine *e, me_event *ev, uint32_t body)
             if (!program_holds(e, ev, pool_block(&e->programs, t->lo))) {
                 return false;
             }
-        } else if (!leaf_holds(e, ev, t)) {
+        } else if (!test_holds(e, ev, t)) {
             return false;
         }
     }

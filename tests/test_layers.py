@@ -29,13 +29,13 @@ C_ORDER = [
     "compiler", "compile_tree", "compile_anchor", "compile_code", "compile",
     "inspect", "validate", "engine.c",
     # the whole: asking it
-    "scratch", "number_set", "encode", "verify", "sample", "match",
+    "scratch", "number_set", "encode", "verify", "sample", "match", "explain",
 ]  # fmt: skip
 
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
     "errors", "limits", "_c", "_filters", "values", "_printer", "filters",
-    "_mapping", "_engine", "_core", "matcher",
+    "_mapping", "_engine", "_core", "_explanation", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
     "_reference_values", "_reference_filter", "_reference_parser", "reference",
     "__init__", "cli",

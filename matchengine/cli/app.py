@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
-from matchengine.cli import bench, check, match
+from matchengine.cli import bench, check, explain, match
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
 from matchengine.cli.source import InputError
 
@@ -54,7 +54,7 @@ def _parser(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=_version_of(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for own in (match, check, bench):
+    for own in (match, check, explain, bench):
         own.add_command(commands)
     if not argv or argv[0] not in commands.choices:
         # Importing other packages takes time, and what we bring does not need them.

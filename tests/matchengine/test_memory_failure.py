@@ -153,6 +153,13 @@ def test_match(event: dict[str, Any], name: str) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
+def test_explain(event: dict[str, Any]) -> None:
+    for id in filled():
+        wanted = filled().explain(event, id)
+        assert fail_reading(lambda matcher, id=id: matcher.explain(event, id)) == wanted
+
+
+@pytest.mark.parametrize("event", EVENTS)
 def test_match_json(event: dict[str, Any]) -> None:
     text = json.dumps(event)
     assert fail_reading(lambda matcher: matcher.match_json(text)) == filled().match_json(text)

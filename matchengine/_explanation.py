@@ -1,0 +1,228 @@
+"""Why an event matches a subscription, or why not: the predicates that decide.
+
+The truth of every leaf comes from the engine; what decides is found in the filter's tree, from its
+root down. Kleene's connectives have an answer because of some operands only, those that are what
+the connective is (under NOT: the operand):
+
+    price < 10 AND (symbol = 'ACME' OR urgent)     event {"price": 12, "symbol": "ACME"}
+    ^^^^^^^^^^ false                                AND is false because of its false operand
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matchengine import _filters
+from matchengine._printer import Node, canonical_text
+from matchengine.filters import Filter
+
+__all__ = ["Anchor", "Explanation", "Reason", "explanation_of"]
+
+_NOT = {"true": "false", "false": "true", "unknown": "unknown"}
+#: What decides AND and OR alone, strongest first.
+_ORDER = {"AND": ("false", "unknown", "true"), "OR": ("true", "unknown", "false")}
+
+_ANCHORS = {
+    "equal": "a value of {}",
+    "range": "a range of {}",
+    "pattern": "a text pattern on {}",
+    "present": "the presence of {}",
+}
+_STAGES = {
+    "anchor": "which the event does not meet",
+    "needs": "which the event meets, but it lacks an attribute that the filter needs",
+    "residual": "which the event meets, but the rest of the filter does not hold",
+    "matched": "which the event meets, and the rest holds",
+}
+_SHOWN = 5  # values of one attribute in a text
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A predicate that decides, and what the event says to it."""
+
+    #: The predicate in the filter's own text.
+    predicate: str
+    #: "true", "false" or "unknown".
+    outcome: str
+    #: The attribute; None for the constants TRUE and FALSE.
+    path: str | None
+    #: What the event has there, in order: several for an array, none where it is missing.
+    values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return f"{self.predicate} is {self.outcome}"
+        shown = ", ".join(map(_value_text, self.values[:_SHOWN])) or "missing"
+        more = len(self.values) - _SHOWN
+        shown += f" and {more:,} more" if more > 0 else ""
+        return f"{self.predicate} is {self.outcome}: {self.path} is {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A condition that the engine has filed the filter under, and how far the event came there."""
+
+    #: "equal", "range", "pattern", "present", or "none": every event looks at the filter.
+    kind: str
+    path: str | None
+    #: "anchor" (not met), "needs" or "residual" (met, and ruled out by that), "matched".
+    stage: str
+
+    def __str__(self) -> str:
+        if self.kind == "none":
+            return f"filed nowhere: every event looks at it ({self.stage})"
+        return f"filed under {_ANCHORS[self.kind].format(self.path)}, {_STAGES[self.stage]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an event matches a subscription, or why not. ``str()`` is for people."""
+
+    id: Any
+    filter: Filter
+    #: Does the subscription match? That is what `match` answers.
+    matched: bool
+    #: What the whole filter is for the event: "true", "false" or "unknown".
+    outcome: str
+    #: The predicates that decide, in the filter's order.
+    reasons: tuple[Reason, ...]
+    #: Where the engine has the filter; empty when no event can match it.
+    anchors: tuple[Anchor, ...]
+
+    def __bool__(self) -> bool:
+        """Does the subscription match?"""
+        return self.matched
+
+    def __str__(self) -> str:
+        verb = "matches" if self.matched else f"does not match: the filter is {self.outcome}"
+        lines = [f"{self.id!r} {verb}", f"  {self.filter}"]
+        lines += [f"  - {reason}" for reason in self.reasons]
+        for text, count in Counter(map(str, self.anchors)).items():
+            lines.append(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))
+        return "\n".join(lines if self.anchors else [*lines, "  no event can match it"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as dicts, lists, strings and the event's values."""
+        return {
+            "id": self.id,
+            "filter": str(self.filter),
+            "matched": self.matched,
+            "outcome": self.outcome,
+            "reasons": [
+                {
+                    "predicate": reason.predicate,
+                    "outcome": reason.outcome,
+                    "path": reason.path,
+                    "values": list(reason.values),
+                }
+                for reason in self.reasons
+            ],
+            "anchors": [
+                {"kind": anchor.kind, "path": anchor.path, "stage": anchor.stage}
+                for anchor in self.anchors
+            ],
+        }
+
+    def as_json(self) -> str:
+        """`as_dict` as one line of JSON, with the repr of what JSON does not have (bytes, NaN)."""
+        known = self.as_dict()
+        for reason in known["reasons"]:
+            reason["values"] = [_json_value(value) for value in reason["values"]]
+        return json.dumps(known, ensure_ascii=False, default=repr)
+
+
+def explanation_of(
+    id: Any,
+    filter: Filter,
+    matched: bool,
+    leaves: Sequence[tuple[str, tuple[object, ...]]],
+    rows: Sequence[tuple[str, int, str]],
+) -> Explanation:
+    """Make an explanation from what `_engine.Store._examine` has found. Linear in the filter."""
+    nodes = _filters.nodes(filter._ir)
+    outcomes, operands = _evaluate(nodes, [truth for truth, _ in leaves])
+    numbers = {at: number for number, at in enumerate(_leaves(nodes))}
+    paths = [nodes[at][1] for at in numbers]
+    reasons = [
+        Reason(
+            predicate=canonical_text([nodes[at]]),
+            outcome=outcomes[at],
+            path=nodes[at][1],
+            values=leaves[numbers[at]][1] if at in numbers else (),
+        )
+        for at in sorted(_deciding(nodes, outcomes, operands))
+    ]
+    if matched != (outcomes[-1] == "true"):
+        raise AssertionError(f"{filter}: matched is {matched}, its leaves say {outcomes[-1]}")
+    return Explanation(
+        id=id,
+        filter=filter,
+        matched=matched,
+        outcome=outcomes[-1],
+        reasons=tuple(reasons),
+        anchors=tuple(
+            Anchor(kind, paths[leaf] if leaf >= 0 else None, stage) for kind, leaf, stage in rows
+        ),
+    )
+
+
+def _leaves(nodes: Sequence[Node]) -> Iterator[int]:
+    return (at for at, (_, path, _) in enumerate(nodes) if path is not None)
+
+
+def _evaluate(nodes: Sequence[Node], truths: Sequence[str]) -> tuple[list[str], list[list[int]]]:
+    """The outcome of every node, in postfix order, and the numbers of its operands."""
+    outcomes: list[str] = []
+    operands: list[list[int]] = []
+    stack: list[int] = []
+    left = iter(truths)
+    for at, (op, path, constants) in enumerate(nodes):
+        count = 1 if op == "NOT" else int(constants[0]) if op in _ORDER else 0  # type: ignore[call-overload]
+        below = stack[len(stack) - count :]
+        del stack[len(stack) - count :]
+        stack.append(at)
+        operands.append(below)
+        if path is not None:
+            outcomes.append(next(left))
+        elif op == "NOT":
+            outcomes.append(_NOT[outcomes[below[0]]])
+        elif op in _ORDER:
+            found = {outcomes[i] for i in below}
+            outcomes.append(next(outcome for outcome in _ORDER[op] if outcome in found))
+        else:
+            outcomes.append(op.lower())
+    return outcomes, operands
+
+
+def _deciding(
+    nodes: Sequence[Node], outcomes: Sequence[str], operands: Sequence[Sequence[int]]
+) -> Iterator[int]:
+    """The leaves, and the constants TRUE and FALSE, because of which the root is what it is."""
+    work = [len(nodes) - 1]
+    while work:
+        at = work.pop()
+        if not operands[at]:
+            yield at
+        elif nodes[at][0] == "NOT":
+            work.extend(operands[at])
+        else:
+            work.extend(i for i in operands[at] if outcomes[i] == outcomes[at])
+
+
+def _json_value(value: object) -> object:
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _value_text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = _filters.decimal(value) if isinstance(value, int) else repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text):,} characters)"
