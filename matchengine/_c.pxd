@@ -84,6 +84,15 @@ cdef extern from "key_cache.h" nogil:
     void key_cache_free(key_cache *c)
 
 
+cdef extern from "regex.h" nogil:
+    enum:
+        REGEX_STATES
+        REGEX_RANGES
+        REGEX_DEPTH
+
+    me_status regex_check(heap *h, const char *pattern, size_t length, me_error *error)
+
+
 cdef extern from "filter.h" nogil:
     ctypedef enum filter_op:
         OP_TRUE
@@ -106,6 +115,7 @@ cdef extern from "filter.h" nogil:
         OP_AND
         OP_OR
         OP_NOT
+        OP_MATCHES
         OP_COUNT
 
     bint filter_op_is_leaf(filter_op op)

@@ -4,6 +4,9 @@ from typing import Any, NoReturn, Protocol, SupportsIndex
 from typing_extensions import disjoint_base
 
 NO_DESTINATION: int
+TRUTHS: tuple[str, ...]
+ANCHORS: tuple[str, ...]
+STAGES: tuple[str, ...]
 
 class _Limits(Protocol):
     @property
@@ -40,6 +43,9 @@ class Store:
     def _delete(self, handles: Iterable[int]) -> None: ...
     def _filter_of(self, handle: int) -> bytes: ...
     def _destination_of(self, handle: int) -> int: ...
+    def _copy_filters(
+        self, ids: list[Any], handles: list[int]
+    ) -> tuple[bytes, bytes, bytes] | None: ...
     def _diagnose(self, ir: bytes) -> dict[str, Any]: ...
     def _examine(
         self, event: object, handle: int

@@ -21,6 +21,7 @@ from matchengine.values import plain_event
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport free, malloc, realloc
 
 from matchengine cimport _c
 from matchengine._mapping cimport REFUSED, WALKED, Scratch, Walk
@@ -34,6 +35,31 @@ STAGES = ("anchor", "needs", "residual", "matched")
 
 cdef int CHUNK = 600
 cdef object POWER = int("1" + "0" * CHUNK)  # ** would be that of C
+
+
+cdef struct Bytes:  # a growing buffer
+    uint8_t *items
+    size_t length
+    size_t room
+
+
+cdef size_t append_filter(
+    const _c.me_engine *engine, uint32_t handle, Bytes *out
+) noexcept nogil:
+    """Append the filter of a live handle (named IR). Its length, or 0 where memory is lacking."""
+    cdef size_t size = _c.me_engine_filter(
+        engine, handle, out.items + out.length, out.room - out.length)
+    cdef size_t room = 2 * (out.length + size)
+    cdef void *larger
+    if size > out.room - out.length:
+        larger = realloc(out.items, room)
+        if larger == NULL:
+            return 0
+        out.items = <uint8_t *>larger
+        out.room = room
+        size = _c.me_engine_filter(engine, handle, out.items + out.length, size)
+    out.length += size
+    return size
 
 
 cdef class Pin:
@@ -200,7 +226,7 @@ cdef class Store:
             del self.table[end:]
 
     def _give_back(self):
-        """Give free memory of the process back to the system. Milliseconds, without the GIL."""
+        """Give free memory of the process back to the system, without the GIL. 10 ms or so."""
         with nogil:
             _c.heap_trim()
 
@@ -267,6 +293,48 @@ cdef class Store:
         """The destination number of a live handle, or NO_DESTINATION."""
         cdef uint32_t number = handle
         return _c.me_engine_destination(self.engine, number)
+
+    def _copy_filters(self, list ids, list handles):
+        """The filters and destinations of live handles, in one pass and of one moment.
+
+        Returns the filters (named IR) one after the other, their lengths, and the destinations;
+        both as native uint32. None when the handles are not, or no longer, those of the ids. Other
+        threads run meanwhile; the caller keeps writers away. Raises MemoryError.
+        """
+        cdef Py_ssize_t i, count = len(handles)
+        cdef bytes lengths = PyBytes_FromStringAndSize(NULL, count * sizeof(uint32_t))
+        cdef bytes destinations = PyBytes_FromStringAndSize(NULL, count * sizeof(uint32_t))
+        cdef uint32_t *numbers = <uint32_t *>PyBytes_AS_STRING(lengths)  # the handles at first
+        cdef uint32_t *to = <uint32_t *>PyBytes_AS_STRING(destinations)
+        cdef Bytes filters
+        if len(ids) != count:
+            return None
+        for i in range(count):  # from here to the lock nobody else's code can run
+            numbers[i] = handles[i]
+            if not _c.me_engine_is_live(self.engine, numbers[i]):
+                return None
+            if self.table[numbers[i]] is not ids[i]:
+                return None
+        filters.length = 0
+        filters.room = 64 * (count + 1)
+        filters.items = <uint8_t *>malloc(filters.room)
+        if filters.items == NULL:
+            raise MemoryError()
+        self.read_lock()
+        i = 0
+        with nogil:
+            for i in range(count):
+                to[i] = _c.me_engine_destination(self.engine, numbers[i])
+                numbers[i] = <uint32_t>append_filter(self.engine, numbers[i], &filters)
+                if numbers[i] == 0:
+                    break
+            _c.me_engine_read_unlock(self.engine)
+        try:
+            if count > 0 and numbers[i] == 0:
+                raise MemoryError()
+            return filters.items[:filters.length], lengths, destinations
+        finally:
+            free(filters.items)
 
     def _diagnose(self, ir: bytes):
         """What adding this filter would do: the fields of me_diagnosis as a dict."""

@@ -25,9 +25,16 @@ cdef extern from "Python.h":
 # What nodes() and leaf() call the operators, in the order of filter_op.
 cdef tuple NAMES = (
     None, "TRUE", "FALSE", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN", "STARTS_WITH",
-    "ENDS_WITH", "CONTAINS", "LIKE", "ILIKE", "EXISTS", "IS NULL", "AND", "OR", "NOT",
+    "ENDS_WITH", "CONTAINS", "LIKE", "ILIKE", "EXISTS", "IS NULL", "AND", "OR", "NOT", "MATCHES",
 )
 cdef dict OPS = {name: op for op, name in enumerate(NAMES)}
+
+# Bounds that are no fields of Limits.
+cdef dict FIXED = {
+    "regex_states": _c.REGEX_STATES,
+    "regex_ranges": _c.REGEX_RANGES,
+    "regex_depth": _c.REGEX_DEPTH,
+}
 
 # One call of int() or str() must not exceed the interpreter's limit, which is never below 640.
 cdef int DIGITS = 600
@@ -59,7 +66,8 @@ cdef object error_of(
     message = error.message.decode()
     if status == _c.ME_FILTER_LIMIT:
         name = error.limit.decode()
-        return LimitExceeded(message, name, error.value, (<dict>limits[0])[name])
+        maximum = FIXED[name] if name in FIXED else (<dict>limits[0])[name]
+        return LimitExceeded(message, name, error.value, maximum)
     if status == _c.ME_BAD_FILTER:
         return FilterSyntaxError(message)
     position = len(text[:error.offset].decode(errors="replace"))
@@ -296,8 +304,10 @@ def parse_texts(list filters, object limits, list irs):
     cdef Py_ssize_t size = 0
     cdef _c.me_status status = _c.ME_OK
     cdef _Writer writer = _Writer()
+    cdef Py_ssize_t i
     limits_of(limits, &bounds)
-    for text in filters[len(irs):]:
+    for i in range(len(irs), len(filters)):
+        text = filters[i]
         if type(text) is not str:
             return
         if not PyUnicode_IS_ASCII(text):
@@ -326,12 +336,24 @@ cdef object check_rules(_c.filter_op op, const _c.me_value *a, const _c.me_value
             raise FilterSyntaxError("the pattern ends in its escape character")
 
 
+cdef object check_regex(const _c.me_value *pattern, _Writer writer):
+    """Raise unless the string is a regex. The position of an error is one in the regex."""
+    cdef _c.me_error error
+    memset(&error, 0, sizeof(error))
+    cdef _c.me_status status = _c.regex_check(
+        &writer.heap, pattern.as_.s, pattern.len, &error
+    )
+    if status != _c.ME_OK:
+        raise error_of(status, &error, pattern.as_.s[:pattern.len], &_c.me_default_limits)
+
+
 def leaf(op: str, path: str, constants: tuple[object, ...] = ()) -> bytes:
     """Return the filter of one leaf, `op` and `constants` being as in `nodes`.
 
     The caller passes as many constants as the operator has (LIKE: the pattern and its escape,
     which is empty for none). Raises FilterTypeError, FilterSyntaxError (an escape that does not
-    fit its pattern) or LimitExceeded (by the default limits, as the two functions below).
+    fit its pattern, what is no regex) or LimitExceeded (by the default limits, as the two
+    functions below).
     """
     cdef _c.filter_op number = <_c.filter_op><int>OPS[op]
     cdef _c.me_value values[2]
@@ -356,6 +378,8 @@ def leaf(op: str, path: str, constants: tuple[object, ...] = ()) -> bytes:
         _c.filter_write_value(&writer.w, v)
     if len(constants) == 2 and number != _c.OP_IN:
         check_rules(number, &values[0], &values[1])
+    if number == _c.OP_MATCHES:
+        check_regex(&values[0], writer)
     return writer.built()
 
 
@@ -426,8 +450,9 @@ def nodes(ir: bytes) -> list[tuple[str, str | None, tuple[object, ...]]]:
     """Return the nodes of a filter in postfix order, as (operator, path, constants).
 
     Operators are TRUE, FALSE, = <> < <= > >=, BETWEEN, IN, STARTS_WITH, ENDS_WITH, CONTAINS, LIKE,
-    ILIKE, EXISTS, IS NULL, AND, OR, NOT. LIKE and ILIKE have the pattern and its escape, which is
-    empty for none. AND and OR have no path and, in the place of constants, the number of operands.
+    ILIKE, MATCHES, EXISTS, IS NULL, AND, OR, NOT. LIKE and ILIKE have the pattern and its escape,
+    which is empty for none. AND and OR have no path and, in the place of constants, the number of
+    operands.
     """
     cdef _c.filter_reader reader
     cdef _c.filter_node node

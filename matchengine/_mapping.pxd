@@ -40,7 +40,7 @@ cdef class Scratch:
         self, uint32_t parent, PyObject *key, uint32_t *node, const char **name, Py_ssize_t *size
     ) noexcept
     cdef uint32_t node_of(self, uint32_t path) noexcept
-    cdef uint32_t keep(self, PyObject *key, uint32_t parent, uint32_t node, uint32_t size) noexcept
+    cdef void keep(self, PyObject *key, uint32_t parent, uint32_t node, uint32_t size) noexcept
     cdef Walk open(self, PyObject *container, uint32_t node) noexcept
     cdef Walk refuse(self, const char *limit, uint64_t value, uint64_t maximum) noexcept
     cdef bint is_text_at_fault(self) noexcept

@@ -58,6 +58,10 @@ cdef extern from *:
     void prefetch_table(PyObject *dict) noexcept nogil
     void PREFETCH(const void *address) noexcept nogil
 
+# Keys of an event that are asked for ahead; the first ones hide the others.
+cdef enum:
+    FEW_KEYS = 64
+
 # Why a walk was refused.
 cdef enum:
     BROKEN_LIMIT
@@ -138,7 +142,7 @@ cdef class Scratch:
     cdef void look_ahead(self, list events, Py_ssize_t at, Py_ssize_t end) noexcept:
         """Ask for the memory of events to come, which may lie anywhere: one thing leads to another,
         so each is asked for some events after the one that it hangs on."""
-        cdef Py_ssize_t position = 0
+        cdef Py_ssize_t position = 0, left = FEW_KEYS
         cdef PyObject *key
         cdef PyObject *value
         if at + 6 < end:
@@ -146,8 +150,9 @@ cdef class Scratch:
         if at + 3 < end and PyDict_CheckExact(<object>PyList_GET_ITEM(events, at + 3)):
             prefetch_table(PyList_GET_ITEM(events, at + 3))
         if at + 1 < end and PyDict_CheckExact(<object>PyList_GET_ITEM(events, at + 1)):
-            while PyDict_Next(
+            while left > 0 and PyDict_Next(
                     <object>PyList_GET_ITEM(events, at + 1), &position, &key, &value):
+                left -= 1
                 _c.key_cache_prefetch(&self.keys, key, _c.ME_ROOT)
                 PREFETCH(value)
 
@@ -156,7 +161,7 @@ cdef class Scratch:
     ) noexcept:
         """Where a key leads: `node`, or when that is still to be asked, `name` and `size`."""
         cdef uint32_t length = 0
-        if _c.key_cache_find(&self.keys, key, parent, node, &length):
+        if parent != _c.KEY_NODE and _c.key_cache_find(&self.keys, key, parent, node, &length):
             self.bytes += length
             if self.bytes > self.limits.event_bytes:
                 return self.refuse(b"event_bytes", self.bytes, self.limits.event_bytes)
@@ -182,15 +187,14 @@ cdef class Scratch:
             return _c.KEY_NODE
         return path | (_c.KEY_WANTED if _c.me_event_wants(self.engine, path) else 0)
 
-    cdef uint32_t keep(self, PyObject *key, uint32_t parent, uint32_t node, uint32_t size) noexcept:
+    cdef void keep(self, PyObject *key, uint32_t parent, uint32_t node, uint32_t size) noexcept:
         """Remember where an exact str leads."""
-        cdef const void *dropped[3]
+        cdef const void *dropped[<int>_c.KEY_WAYS]
         cdef uint32_t i, count = 0
         if _c.key_cache_keep(&self.keys, key, parent, node, size, dropped, &count):
             Py_INCREF(<object>key)
         for i in range(count):
             Py_DECREF(<object>dropped[i])
-        return count
 
     cdef Walk open(self, PyObject *container, uint32_t node) noexcept:
         """Go into a container."""

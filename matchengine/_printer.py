@@ -23,7 +23,7 @@ _WORD = r"[A-Za-z0-9_$\x80-\U0010ffff]"
 _BARE_NAME = re.compile(rf"(?![0-9]){_WORD}+(?:\.{_WORD}+)*")
 
 _CONNECTIVES = frozenset(["AND", "OR"])
-_FUNCTIONS = frozenset(["STARTS_WITH", "ENDS_WITH", "CONTAINS", "EXISTS"])
+_FUNCTIONS = frozenset(["STARTS_WITH", "ENDS_WITH", "CONTAINS", "MATCHES", "EXISTS"])
 #: NOT of these is written inside the leaf.
 _INNER_NOT = frozenset(["IN", "BETWEEN", "LIKE", "ILIKE", "IS NULL"])
 

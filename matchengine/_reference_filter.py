@@ -144,6 +144,16 @@ class Affix(Leaf):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Matches(Leaf):
+    """``MATCHES(path, regex)``."""
+
+    regex: str
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (f"MATCHES({name_text(self.path)}, {constant_text(self.regex)})",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class IsNull(Leaf):
     """``path IS NULL``: missing, or some value is null."""
 

@@ -28,11 +28,13 @@ from matchengine._reference_filter import (
     In,
     IsNull,
     Like,
+    Matches,
     Node,
     Not,
     Or,
     upper,
 )
+from matchengine._reference_regex import RegexError, check
 from matchengine._reference_values import MAX_DIGITS, SURROGATE, Scalar, TooManyDigits, plain
 
 # ---- errors ------------------------------------------------------------------------------------
@@ -290,8 +292,6 @@ class _Parser:
         function = upper(name.text)
         if function not in _FUNCTIONS:
             raise FilterSyntaxError(f"there is no function {name.text}", name.start)
-        if function == "MATCHES":
-            raise FilterSyntaxError("MATCHES is not supported yet", name.start)
         lexer.expect("(")
         if lexer.token.kind not in ("name", "quoted") or lexer.is_function():
             raise lexer.unexpected("a name")
@@ -299,9 +299,24 @@ class _Parser:
         node: Node = Exists(path)
         if function != "EXISTS":
             lexer.expect(",")
-            node = Affix(path, function, self._string()[0])
+            node = self._matches(path) if function == "MATCHES" else self._affix(path, function)
         lexer.expect(")")
         return node
+
+    def _affix(self, path: str, function: str) -> Node:
+        return Affix(path, function, self._string()[0])
+
+    def _matches(self, path: str) -> Node:
+        literal = self._lexer.token.kind == "string"
+        regex, start = self._string()
+        try:
+            check(regex)
+        except RegexError as error:
+            # In the text, every quote before the place is there twice, and one more opens.
+            quotes = 1 + regex.count("'", 0, error.position)
+            position = start + error.position + quotes if literal else start
+            raise FilterSyntaxError(f"in the regex: {error}", position) from None
+        return Matches(path, regex)
 
     def _test(self, path: str) -> Node:
         lexer = self._lexer

@@ -10,6 +10,7 @@ caller would catch anyway::
     |   `-- EventLimitExceeded              ... and that something is an event
     |-- EventError             ValueError   an event is not acceptable
     |   `-- EventLimitExceeded
+    |-- FileFormatError        ValueError   a file, or a pickle, is not one of ours or is damaged
     |-- DuplicateSubscription  ValueError   the id is taken
     `-- UnknownSubscription    KeyError     nobody has the id
 
@@ -26,6 +27,7 @@ __all__ = [
     "DuplicateSubscription",
     "EventError",
     "EventLimitExceeded",
+    "FileFormatError",
     "FilterSyntaxError",
     "FilterTypeError",
     "LimitExceeded",
@@ -88,7 +90,8 @@ class FilterTypeError(_FilterError, TypeError):
 class LimitExceeded(MatchEngineError, ValueError):
     """Something is larger than the matcher's `Limits` allow.
 
-    `limit` names the field of `Limits`, `maximum` is its value, and `value` what was found, or
+    `limit` names the field of `Limits`, or a bound of regular expressions that has none
+    (``docs/semantics.md``, section 7). `maximum` is its value, and `value` what was found, or
     `maximum` + 1 where counting stopped there.
     """
 
@@ -151,6 +154,29 @@ class EventLimitExceeded(LimitExceeded, EventError):
         self.limit = limit
         self.value = value
         self.maximum = maximum
+
+
+class FileFormatError(MatchEngineError, ValueError):
+    """A file cannot be loaded: it is none of ours, newer, truncated, altered or forged.
+
+    `path` is the file, or None where the bytes came from a pickle; `offset` is the byte where it
+    went wrong, or None where that has no meaning.
+    """
+
+    def __init__(
+        self, message: str = "", path: str | None = None, offset: int | None = None
+    ) -> None:
+        """See the class."""
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.offset = offset
+
+    def __str__(self) -> str:
+        """The message, preceded by the file and followed by the spot."""
+        which = "" if self.path is None else f"{self.path!r}: "
+        where = "" if self.offset is None else f" (at byte {self.offset})"
+        return f"{which}{self.message}{where}"
 
 
 class DuplicateSubscription(MatchEngineError, ValueError):

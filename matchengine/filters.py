@@ -178,6 +178,13 @@ class Attribute:
         """``CONTAINS(name, text)``."""
         return self._leaf("CONTAINS", text)
 
+    def matches(self, regex: str) -> Filter:
+        """``MATCHES(name, regex)``: the whole string matches an I-Regexp (RFC 9485).
+
+        Raises `FilterSyntaxError`, with the position in the regex, when it is none.
+        """
+        return self._leaf("MATCHES", regex)
+
     def exists(self) -> Filter:
         """``EXISTS(name)``: there is a value, be it null."""
         return self._leaf("EXISTS")

@@ -9,18 +9,20 @@ One writer at a time holds `_writing`; it can be taken again by the same thread,
 from __future__ import annotations
 
 import contextlib
+import copyreg
+import itertools
 import json
 import operator
 import os
-import reprlib
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from matchengine import _core, _filters
+from matchengine import _core, _filters, _snapshot
 from matchengine._explanation import Explanation, explanation_of
+from matchengine._reading import read_subscriptions
 from matchengine.errors import (
     DuplicateSubscription,
     FilterSyntaxError,
@@ -36,6 +38,10 @@ __all__ = ["Diagnosis", "Matcher", "Subscription"]
 
 IdT = TypeVar("IdT")
 
+#: Filters of add_many that are read and parsed at a time.
+SLICE = 1024
+#: Removals, at least, between two times that memory is given back.
+TIDY_EVERY = 16_384
 _NO_PARAMETERS: dict[str, object] = {}
 
 
@@ -81,14 +87,13 @@ class Matcher(_core.Engine, Generic[IdT]):
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         """`limits` bounds what filters and events may hold; the default is `Limits()`."""
-        if limits is not None and not isinstance(limits, Limits):
-            raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")
-        self._open(limits or Limits())
-        self._limits = limits or Limits()
+        limits = _limits(limits) or Limits()
+        self._open(limits)
+        self._limits = limits
         # The parser knows the default limits and is quicker without being told them.
         self._parse_limits = None if self._limits == Limits() else self._limits
         self._handles: dict[Any, int] = {}
-        self._gone = 0  # ids taken out since _handles was made
+        self._gone = 0  # ids taken out since memory was given back
         self._writing = threading.RLock()
         self._next_id = 0
         _matchers.add(self)
@@ -155,30 +160,44 @@ class Matcher(_core.Engine, Generic[IdT]):
         `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
         lines ``{"id": ..., "filter": "..."}`` as str, bytes or a buffer. The errors of `add`.
         """
-        ids, filters, where = _read(subscriptions)
-        irs = self._irs(filters, where)
+        ids: list[Any] = []
+        irs: list[bytes] = []
+        pairs, where = read_subscriptions(subscriptions)
+        ended = False
+        while not ended:
+            filters: list[Any] = []
+            try:
+                for id, filter in itertools.islice(pairs, SLICE):
+                    ids.append(id)
+                    filters.append(filter)
+                ended = len(filters) < SLICE
+            finally:  # what was read before an error is looked at first, in order
+                self._parse_onto(irs, filters, lambda n: where(n, ids[n]))
         with self._writing:
             self._number(ids)
             handles = self._insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
             self._enter_many(ids, handles)
             return ids
 
-    def _irs(self, filters: list[Any], where: Callable[[int], str]) -> list[bytes]:
-        irs: list[bytes] = []
+    def _parse_onto(
+        self, irs: list[bytes], filters: list[Any], where: Callable[[int], str]
+    ) -> None:
+        fresh: list[bytes] = []
         try:
-            while len(irs) < len(filters):
-                _filters.parse_texts(filters, self._parse_limits, irs)
-                if len(irs) < len(filters):  # no plain text
-                    irs.append(self._ir(filters[len(irs)]))
+            while len(fresh) < len(filters):
+                _filters.parse_texts(filters, self._parse_limits, fresh)
+                if len(fresh) < len(filters):  # no plain text
+                    fresh.append(self._ir(filters[len(fresh)]))
         except (MatchEngineError, TypeError) as error:
-            error.add_note(f"in {where(len(irs))}")
+            error.add_note(f"in {where(len(irs) + len(fresh))}")
             raise
-        return irs
+        irs += fresh
 
     def _number(self, ids: list[Any]) -> None:
         """Check that ids are free and differ, and put numbers in the place of None."""
         fresh = set(ids)
-        if len(fresh) == len(ids) and None not in fresh and fresh.isdisjoint(self._handles):
+        taken = any(id in self._handles for id in fresh)
+        if len(fresh) == len(ids) and None not in fresh and not taken:
             return
         fresh = set()
         for id in ids:
@@ -250,23 +269,11 @@ class Matcher(_core.Engine, Generic[IdT]):
             return handle is not None
 
     def _tidy(self) -> None:
-        """Give back what ids that are gone take up.
-
-        A dict whose keys come and go grows to three times what it holds before it forgets them,
-        and large blocks that come and go leave holes that only the system can use.
-        """
+        """Now and then, give back the holes that removals leave: only the system can use them."""
         self._gone += 1
-        if self._gone < max(16_384, len(self._handles) // 2):
-            return
-        self._gone = 0
-        with contextlib.suppress(Exception):  # copying may run the __eq__ of an id
-            packed = dict(self._handles)
-            if len(packed) == len(self._handles) and all(
-                map(operator.eq, packed.values(), self._handles.values())
-            ):
-                self._handles = packed
-            del packed
-        self._give_back()
+        if self._gone >= max(TIDY_EVERY, len(self._handles) // 2):
+            self._gone = 0
+            self._give_back()
 
     def clear(self) -> None:
         """Remove every subscription, as one operation."""
@@ -275,9 +282,69 @@ class Matcher(_core.Engine, Generic[IdT]):
             self._handles.clear()
             self._delete(handles)
 
-    def __reduce__(self) -> NoReturn:
-        """Refuse to copy and to pickle: the engine cannot be shared, and is not saved yet."""
-        raise TypeError("a Matcher cannot be copied or pickled")
+    # ---- saving and loading -------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all subscriptions to a file, which is replaced as a whole or not at all.
+
+        Holds limits, filters, destinations and ids: str, int, bytes and tuples of them. What it
+        holds is of one moment. Other threads go on; writers wait while it is copied, half a second
+        for a million, and nobody waits while it is written. Linear; about a second for a million.
+
+        Raises TypeError or ValueError for an id that a file cannot hold, and OSError; then the
+        file is as it was.
+        """
+        _snapshot.save(self._take_snapshot(), path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, limits: Limits | None = None) -> Self:
+        """Return a new matcher with the subscriptions of a file that `save` has written.
+
+        Its limits are those of the file, or `limits`: give them where the file is a stranger's.
+        Runs nothing that the file says. Handles and statistics begin anew. A subclass is made by
+        ``cls(limits=...)``.
+
+        Raises `FileFormatError` for any other file and for one that was truncated or altered or
+        is of a newer version, `LimitExceeded` for a filter beyond the limits, and OSError.
+        """
+        snapshot = _snapshot.load(path, _limits(limits))
+        matcher = cls(limits=snapshot.limits)
+        matcher._restore(snapshot)
+        return matcher
+
+    def _take_snapshot(self) -> _snapshot.Snapshot:
+        with self._writing:
+            copied = None
+            while copied is None:  # a list that is made may run a finaliser, which may change us
+                ids, handles = list(self._handles), list(self._handles.values())
+                copied = self._copy_filters(ids, handles)
+            return _snapshot.of(self._limits, self._next_id, ids, *copied)
+
+    def _restore(self, snapshot: _snapshot.Snapshot) -> None:
+        """Add what a snapshot holds, all or nothing."""
+        ids = snapshot.ids
+        with self._writing:
+            destinations = snapshot.destinations.tolist()
+            self._enter_many(ids, self._insert_many(snapshot.filters.records, ids, destinations))
+            self._next_id = max(self._next_id, snapshot.next_id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are made by `__getstate__` and `__setstate__`."""
+        return copyreg.__newobj__, (type(self),), self.__getstate__()  # type: ignore[attr-defined]
+
+    def __getstate__(self) -> tuple[bytes, list[Any], dict[str, Any]]:
+        """The bytes of a file without ids, the ids, and what a subclass has added."""
+        snapshot = self._take_snapshot()
+        data = b"".join(_snapshot.to_bytes(snapshot, with_ids=False))
+        return data, snapshot.ids, _snapshot.attributes(self, _OWN)
+
+    def __setstate__(self, state: tuple[bytes, list[Any], dict[str, Any]]) -> None:
+        """Fill a matcher that `__new__` has made. Raises `FileFormatError`."""
+        snapshot, attributes = _snapshot.from_state(state)
+        Matcher.__init__(self, limits=snapshot.limits)
+        self._restore(snapshot)
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
 
     # ---- looking up ---------------------------------------------------------------------------
 
@@ -377,6 +444,9 @@ class Matcher(_core.Engine, Generic[IdT]):
         return {"matching": total - sources, "sources": sources, "total": total}
 
 
+#: What `__init__` sets, and `__setstate__` makes anew.
+_OWN = {"_limits", "_parse_limits", "_handles", "_gone", "_writing", "_next_id"}
+
 #: Matchers whose locks a forked child has to make anew.
 _matchers: weakref.WeakSet[Matcher[Any]] = weakref.WeakSet()
 
@@ -391,6 +461,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def _limits(limits: object) -> Limits | None:
+    if limits is None or isinstance(limits, Limits):
+        return limits
+    raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")
+
+
 def _destination(to: object) -> int:
     """The number of a destination as the core takes it."""
     if to is None:
@@ -401,59 +477,3 @@ def _destination(to: object) -> int:
     if not 0 <= number < _core.NO_DESTINATION:
         raise ValueError(f"a destination is 0 to {_core.NO_DESTINATION - 1}, got {number}")
     return number
-
-
-def _read(subscriptions: Any) -> tuple[list[Any], list[Any], Callable[[int], str]]:
-    """Ids and filters of whatever add_many takes, and what tells where the filter `n` stands."""
-    if isinstance(subscriptions, Mapping):
-        ids = list(subscriptions)
-        filters = [subscriptions[id] for id in ids]
-        return ids, filters, lambda n: f"the filter of {reprlib.repr(ids[n])}"
-    if isinstance(subscriptions, str):
-        return _read_lines(subscriptions.split("\n"))
-    if _is_buffer(subscriptions):
-        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
-    ids, filters = [], []
-    for pair in subscriptions:
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise TypeError(f"item {len(ids)} is no pair of id and filter: {reprlib.repr(pair)}")
-        ids.append(pair[0])
-        filters.append(pair[1])
-    return ids, filters, lambda n: f"item {n}, the filter of {reprlib.repr(ids[n])}"
-
-
-def _is_buffer(subscriptions: object) -> bool:
-    if isinstance(subscriptions, list | tuple):
-        return False
-    try:
-        memoryview(subscriptions)  # type: ignore[arg-type]
-    except TypeError:
-        return False
-    return True
-
-
-def _read_lines(
-    lines: Iterable[str | bytes],
-) -> tuple[list[Any], list[Any], Callable[[int], str]]:
-    """Ids and filters of JSON lines; blank lines are skipped."""
-    ids, filters, numbers = [], [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise FilterSyntaxError(f"line {number}: not JSON: {error}") from None
-        if not isinstance(record, dict) or not isinstance(record.get("filter"), str):
-            raise FilterSyntaxError(f'line {number}: expected {{"id": ..., "filter": "..."}}')
-        id = _hashable(record.get("id"))
-        if isinstance(id, dict):
-            raise FilterSyntaxError(f"line {number}: an object cannot be an id")
-        ids.append(id)
-        filters.append(record["filter"])
-        numbers.append(number)
-    return ids, filters, lambda n: f"line {numbers[n]}"
-
-
-def _hashable(id: Any) -> Any:
-    return tuple(map(_hashable, id)) if isinstance(id, list) else id

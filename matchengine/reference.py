@@ -24,8 +24,7 @@ import operator
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from matchengine._reference_filter import (
@@ -39,10 +38,12 @@ from matchengine._reference_filter import (
     IsNull,
     Leaf,
     Like,
+    Matches,
     Node,
     Not,
     Or,
 )
+from matchengine._reference_like import like
 from matchengine._reference_parser import (
     FilterError,
     FilterLimitError,
@@ -50,6 +51,7 @@ from matchengine._reference_parser import (
     FilterTypeError,
     parse,
 )
+from matchengine._reference_regex import fullmatch
 from matchengine._reference_values import (
     Scalar,
     TooManyDigits,
@@ -76,6 +78,7 @@ __all__ = [
     "IsNull",
     "Leaf",
     "Like",
+    "Matches",
     "Node",
     "Not",
     "Or",
@@ -129,7 +132,9 @@ def _holds(leaf: Leaf, value: bool | int | float | str) -> bool:
         case In(_, constants):
             return any(_kind(value) is _kind(one) and value == one for one in constants)
         case Like(_, pattern, escape, folds):
-            return isinstance(value, str) and _like(_pattern(pattern, escape, folds), value, folds)
+            return isinstance(value, str) and like(pattern, escape, folds, value)
+        case Matches(_, regex):
+            return isinstance(value, str) and fullmatch(regex, value)
         case Affix(_, "STARTS_WITH", text):
             return isinstance(value, str) and value.startswith(text)
         case Affix(_, "ENDS_WITH", text):
@@ -148,53 +153,6 @@ def _leaf(leaf: Leaf, values: list[Scalar]) -> bool | None:
     if not values:
         return None
     return _or(None if value is None else _holds(leaf, value) for value in values)
-
-
-# ---- LIKE --------------------------------------------------------------------------------------
-
-# Longer than one code point, so that neither can be mistaken for a literal one.
-_RUN = "any run"
-_ONE = "any one"
-
-
-@lru_cache(maxsize=4096)
-def _pattern(pattern: str, escape: str | None, folds: bool) -> list[str]:
-    """A LIKE pattern as a list of _RUN, _ONE and literal code points."""
-    pieces = []
-    rest = iter(pattern)
-    for one in rest:
-        if one == escape:
-            literal = next(rest)  # the parser has refused a pattern that ends here
-            pieces.append(fold(literal) if folds else literal)
-        elif one in "%_":
-            pieces.append(_RUN if one == "%" else _ONE)
-        else:
-            pieces.append(fold(one) if folds else one)
-    return pieces
-
-
-def _like(pieces: list[str], text: str, folds: bool) -> bool:
-    """Follow every way to match at once: linear in the text, however many % there are."""
-
-    def past_runs(place: int) -> Iterator[int]:
-        """`place`, and every place that is reached from it by letting runs be empty."""
-        yield place
-        while place < len(pieces) and pieces[place] is _RUN:
-            place += 1
-            yield place
-
-    places = set(past_runs(0))
-    for one in fold(text) if folds else text:
-        after: set[int] = set()
-        for place in places:
-            if place < len(pieces):
-                piece = pieces[place]
-                if piece is _RUN:
-                    after.update(past_runs(place))
-                elif piece is _ONE or piece == one:
-                    after.update(past_runs(place + 1))
-        places = after
-    return len(pieces) in places
 
 
 # ---- connectives -------------------------------------------------------------------------------

@@ -46,11 +46,6 @@ static bool uses_cuts(filter_op op)
     return op >= OP_LT && op <= OP_BETWEEN;
 }
 
-static bool uses_patterns(filter_op op)
-{
-    return op >= OP_SUFFIX && op <= OP_ILIKE;
-}
-
 /* ---- prefixes ----------------------------------------------------------------------------------- */
 
 /* The two cuts of STARTS_WITH 'ab' are 'ab' and its successor 'ac': the least string above all that
@@ -77,6 +72,7 @@ static string_kind kind_of(filter_op op)
     return op == OP_SUFFIX     ? STRING_SUFFIX
            : op == OP_CONTAINS ? STRING_CONTAINS
            : op == OP_LIKE     ? STRING_LIKE
+           : op == OP_MATCHES  ? STRING_MATCHES
                                : STRING_ILIKE;
 }
 
@@ -355,7 +351,7 @@ static me_status acquire_leaf(me_engine *e, const filter_node *leaf)
     if (leaf->op == OP_PREFIX) {
         return acquire_prefix(e, leaf->path_number, &leaf->a);
     }
-    if (uses_patterns(leaf->op)) {
+    if (filter_op_is_pattern(leaf->op)) {
         return acquire_pattern(e, leaf) ? ME_OK : ME_NOMEM;
     }
     return ME_OK;
@@ -415,7 +411,7 @@ void write_leaf_constants(filter_writer *out, const filter_node *leaf)
         }
         return;
     }
-    if (leaf->op < OP_EXISTS) {
+    if (leaf->op != OP_EXISTS && leaf->op != OP_IS_NULL) {
         filter_write_value(out, &leaf->a);
     }
     if (leaf->op == OP_BETWEEN || leaf->op == OP_LIKE || leaf->op == OP_ILIKE) {
@@ -465,6 +461,9 @@ me_status acquire_filter(me_engine *e, const uint8_t *bytes, size_t length, filt
 
 void release_filter(me_engine *e, const uint8_t *bytes, size_t length)
 {
+    if (length == 0) {
+        return;
+    }
     filter_reader r = {.at = bytes, .end = bytes + length, .named = false};
     filter_node node;
     while (filter_next(&r, &node)) {
@@ -475,7 +474,7 @@ void release_filter(me_engine *e, const uint8_t *bytes, size_t length)
             release_values(e, &node, UINT32_MAX);
         } else if (node.op == OP_PREFIX) {
             release_prefix(e, node.path_number, &node.a);
-        } else if (uses_patterns(node.op)) {
+        } else if (filter_op_is_pattern(node.op)) {
             release_pattern(e, &node);
         }
         release_path(e, node.path_number);

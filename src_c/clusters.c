@@ -205,7 +205,7 @@ bool cluster_reserve(clusters *cs, uint32_t number, uint32_t more)
         return true;
     }
     uint64_t need = (uint64_t)c->count + more;
-    uint64_t grown = need < CLUSTER_FEW ? need + 1 : need + need / 8;
+    uint64_t grown = need < CLUSTER_FEW ? need + 1 : need == CLUSTER_FEW ? need : need + need / 8;
     return grown <= OWNER_MASK && resize(cs, c, (uint32_t)grown);
 }
 

@@ -11,11 +11,11 @@
  *
  * Rows are columns in one block:
  *
- *     needs[cap]       paths the row needs (sieve.h)          4 bytes
- *     tails[cap]       owner: handle, and ROW_MANY when       8
+ *     tails[cap]       owner: handle, and ROW_MANY when       8 bytes
  *                      the subscription has other rows too;
  *                      body: what is left to verify (bodies.h)
  *     ranges[cap]      lo, width: RANGE only                  8
+ *     needs[cap]       paths the row needs (sieve.h)          4
  *
  * `needs` is streamed; tail and range are read of the few rows that pass. Most clusters are small
  * when values are many, and looking into one should cost one cache line: the header, which is one,
@@ -70,7 +70,7 @@ typedef struct cluster {
     } rows;
 } cluster;
 
-_Static_assert(sizeof(void *) > 8 || sizeof(cluster) <= 64, "a cluster's header is a cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(cluster) == 64, "a cluster's header is a cache line");
 
 typedef struct columns {
     uint32_t *needs;

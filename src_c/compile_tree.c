@@ -88,6 +88,7 @@ static bool read_leaf(me_engine *e, node *n, const filter_node *leaf)
     case OP_CONTAINS:
     case OP_LIKE:
     case OP_ILIKE:
+    case OP_MATCHES:
         n->test = test_make(T_PATTERN, slot, pattern_of_leaf(e, leaf), 0);
         return true;
     default:

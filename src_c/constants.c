@@ -1,7 +1,5 @@
 #include "constants.h"
 
-#include <string.h>
-
 #include "clusters.h"
 #include "require.h"
 #include "test.h"
@@ -27,22 +25,10 @@ bool constants_init(constants *c, heap *h, uint64_t seed)
     return c->slots != NULL;
 }
 
-static bool owns_bytes(const me_value *v)
-{
-    return v->type == ME_STRING || v->type == ME_BIG;
-}
-
-static void free_bytes(constants *c, me_value *v)
-{
-    if (owns_bytes(v)) {
-        heap_free(c->heap, (void *)(uintptr_t)v->as.s, v->len > 0 ? v->len : 1);
-    }
-}
-
 void constants_free(constants *c)
 {
     for (uint32_t i = 0; i < c->count; i++) {
-        free_bytes(c, &c->records[i].value);
+        value_drop(&c->records[i].value, c->heap);
     }
     heap_free(c->heap, c->records, c->cap * sizeof(constant));
     heap_free(c->heap, c->slots, ((size_t)c->mask + 1) * sizeof(uint64_t));
@@ -123,16 +109,8 @@ uint32_t constants_acquire(constants *c, uint32_t path, const me_value *value, u
         return CONSTANT_NONE;
     }
     number = new_record(c);
-    me_value kept = *value;
-    if (number != CONSTANT_NONE && owns_bytes(value)) {
-        char *bytes = heap_alloc(c->heap, value->len > 0 ? value->len : 1);
-        if (bytes == NULL) {
-            return CONSTANT_NONE;
-        }
-        memcpy(bytes, value->as.s, value->len);
-        kept.as.s = bytes;
-    }
-    if (number == CONSTANT_NONE) {
+    me_value kept;
+    if (number == CONSTANT_NONE || !value_keep(c->heap, value, &kept)) {
         return CONSTANT_NONE;
     }
     if (number == c->count) {
@@ -172,7 +150,7 @@ void constants_release(constants *c, uint32_t number)
         at = (at + 1) & c->mask;
     }
     empty_slot(c, at);
-    free_bytes(c, &k->value);
+    value_drop(&k->value, c->heap);
     *k = (constant){.path = c->free_head};
     c->free_head = number;
     c->live--;

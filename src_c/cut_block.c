@@ -107,22 +107,10 @@ uint32_t cut_block_find(const cut_block *b, const me_value *value, uint64_t key,
     return at;
 }
 
-static bool owns_bytes(const me_value *v)
-{
-    return v->type == ME_STRING || v->type == ME_BIG;
-}
-
-void cut_value_free(const me_value *v, heap *h)
-{
-    if (owns_bytes(v)) {
-        heap_free(h, (void *)(uintptr_t)v->as.s, v->len > 0 ? v->len : 1);
-    }
-}
-
 void cut_block_free(cut_block *b, heap *h)
 {
     for (uint32_t i = 0; b->values != NULL && i < b->count; i++) {
-        cut_value_free(&b->values[i], h);
+        value_drop(&b->values[i], h);
     }
     heap_free(h, b->values, b->cap * sizeof(me_value));
     heap_free(h, b, block_bytes(b->cap));
@@ -175,22 +163,6 @@ bool cut_block_keep_values(cut_block *b, heap *h)
     return true;
 }
 
-bool cut_value_copy(heap *h, const me_value *value, me_value *copy)
-{
-    *copy = *value;
-    if (owns_bytes(value)) {
-        char *bytes = heap_alloc(h, value->len > 0 ? value->len : 1);
-        if (bytes == NULL) {
-            return false;
-        }
-        if (value->len > 0) {
-            memcpy(bytes, value->as.s, value->len);
-        }
-        copy->as.s = bytes;
-    }
-    return true;
-}
-
 void cut_block_insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label, const me_value *kept)
 {
     uint32_t after = b->count - at;
@@ -211,7 +183,7 @@ void cut_block_remove(cut_block *b, heap *h, uint32_t at)
 {
     uint32_t after = --b->count - at;
     if (b->values != NULL) {
-        cut_value_free(&b->values[at], h);
+        value_drop(&b->values[at], h);
         memmove(b->values + at, b->values + at + 1, after * sizeof(me_value));
     }
     for (size_t k = 0; k < COLUMNS; k++) {

@@ -41,11 +41,7 @@ void cut_block_free(cut_block *b, heap *h);
 /* From now on the block keeps its values. False: no memory, nothing changed. */
 bool cut_block_keep_values(cut_block *b, heap *h);
 
-/* A copy of a value that owns its bytes. */
-bool cut_value_copy(heap *h, const me_value *value, me_value *copy);
-void cut_value_free(const me_value *v, heap *h);
-
-/* There must be room; `kept` (from cut_value_copy) now belongs to the block. */
+/* There must be room; `kept` (from value_keep) now belongs to the block. */
 void cut_block_insert(cut_block *b, uint32_t at, uint64_t key, uint32_t label,
                       const me_value *kept);
 void cut_block_remove(cut_block *b, heap *h, uint32_t at);

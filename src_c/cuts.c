@@ -207,11 +207,11 @@ cuts_status cuts_acquire(cuts *c, heap *h, const me_value *value)
         return CUTS_FULL;
     }
     me_value kept;
-    if (!cut_value_copy(h, value, &kept)) {
+    if (!value_keep(h, value, &kept)) {
         return CUTS_NOMEM;
     }
     if (!make_room(c, h, &p) || (!exact && !cut_block_keep_values(cuts_block(c, p.block), h))) {
-        cut_value_free(&kept, h);
+        value_drop(&kept, h);
         if (c->block_count > 0) {
             drop_block_if_empty(c, h, p.block);
         }
@@ -243,7 +243,7 @@ void cuts_release(cuts *c, heap *h, const me_value *value)
     drop_block_if_empty(c, h, p.block);
 }
 
-/* The same in a short order, where keys mostly decide. False: they do not. */
+/* The label of a value among the cuts of one block, if keys decide it (mostly); else false. */
 static bool locate_by_key(const cut_block *b, const me_value *value, uint32_t *label)
 {
     bool exact;

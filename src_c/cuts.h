@@ -82,13 +82,16 @@ void cuts_release(cuts *c, heap *h, const me_value *value);
 /* The label of an event's value: a canonical number (not NaN) or a string. */
 uint32_t cuts_locate(const cuts *c, const me_value *value);
 
-/* Asks for what cuts_locate reads first: the keys of a short block, the middle of a long one. */
+/* Asks for what cuts_locate reads first: all of a short block, the middle of a full one. */
 static inline void cuts_prefetch(const cuts *c)
 {
     const char *block = (const char *)cuts_block(c, c->block_count / 2);
     uint32_t bytes = c->count * 8 + 32; /* half a key and a label each, and the header */
     for (uint32_t at = 0; at < bytes && at < 512; at += 64) {
         PREFETCH(block + at);
+    }
+    if (c->block_count > 1) {
+        PREFETCH(block + sizeof(cut_block) + (CUTS_BLOCK / 2 - 1) * sizeof(uint32_t));
     }
 }
 

@@ -199,12 +199,6 @@ static bool add_row(me_engine *e, const anchor *a, const row *r, place *where)
     return true;
 }
 
-static int by_cluster(const void *a, const void *b)
-{
-    const place *p = a, *q = b;
-    return (p->cluster > q->cluster) - (p->cluster < q->cluster);
-}
-
 /* Several rows. On failure the rows already filed are taken out, last first, so that none moves. */
 static bool add_rows(me_engine *e, const plan *p, row *r, place *where)
 {
@@ -225,7 +219,7 @@ static bool add_rows(me_engine *e, const plan *p, row *r, place *where)
             return false;
         }
     }
-    qsort(list->rows, list->count, sizeof(place), by_cluster);
+    sort_rows(list);
     *where = (place){PLACE_MANY, number};
     return true;
 }

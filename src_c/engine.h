@@ -40,10 +40,10 @@ typedef struct path_info {
     uint32_t constants;     /* uses of constants; 0 skips the look-up */
     uint32_t present, wide; /* clusters */
     uint32_t classes;       /* width classes that cells may be in (bit k) */
-    uint64_t marks;         /* of its constants; a mark too many costs a look-up */
+    uint64_t marks;         /* of its constants, and of some that are gone: each a look-up more */
 } path_info;
 
-_Static_assert(sizeof(void *) > 8 || sizeof(path_info) <= 64, "a path's info is a cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(path_info) == 64, "a path's info is a cache line");
 
 /* What is known of a path and seldom needed. */
 typedef struct path_history {
@@ -153,6 +153,9 @@ uint32_t cluster_for(me_engine *e, const anchor *a);
 
 /* Takes one row out, telling the row moved into its place, and drops the cluster when empty. */
 void remove_row(me_engine *e, uint32_t cluster, uint32_t at);
+
+/* Puts a list into the order that row_moved searches: by cluster. */
+void sort_rows(row_list *list);
 
 /* The variable that leads to a cluster (constant's, path's, pattern's, or `always`); NULL: cell. */
 uint32_t *cluster_lead(me_engine *e, const cluster *c);

@@ -1,4 +1,6 @@
 /* file.c - rows in and out of clusters, and the back references that keep them findable. */
+#include <stdlib.h>
+
 #include "engine.h"
 
 /* A path's ranges share one wide cluster until it has this many rows: probing cells for a handful
@@ -88,6 +90,17 @@ uint32_t cluster_for(me_engine *e, const anchor *a)
         return CLUSTER_NONE;
     }
     return number;
+}
+
+static int by_cluster(const void *a, const void *b)
+{
+    const place *p = a, *q = b;
+    return (p->cluster > q->cluster) - (p->cluster < q->cluster);
+}
+
+void sort_rows(row_list *list)
+{
+    qsort(list->rows, list->count, sizeof(place), by_cluster);
 }
 
 /* The entry of a list for the row that is at (cluster, at). Lists are sorted by cluster, save while

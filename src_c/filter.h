@@ -49,12 +49,19 @@ typedef enum filter_op {
     OP_AND,
     OP_OR,
     OP_NOT,
+    OP_MATCHES, /* an I-Regexp (regex.h); last, so that older filters keep their bytes */
     OP_COUNT
 } filter_op;
 
+/* Is it a pattern of a string index? */
+static inline bool filter_op_is_pattern(filter_op op)
+{
+    return (op >= OP_SUFFIX && op <= OP_ILIKE) || op == OP_MATCHES;
+}
+
 static inline bool filter_op_is_leaf(filter_op op)
 {
-    return op >= OP_EQ && op <= OP_IS_NULL;
+    return (op >= OP_EQ && op <= OP_IS_NULL) || op == OP_MATCHES;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */

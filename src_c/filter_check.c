@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "regex.h"
 #include "value.h"
 
 /* ---- which constants an operator takes -------------------------------------------------------- */
@@ -291,6 +292,25 @@ static bool push(checker *c, filter_op op, uint32_t depth)
     return within(c, "filter_depth", depth, c->limits->filter_depth);
 }
 
+static bool check_regex(checker *c)
+{
+    me_value pattern;
+    me_error error = {0};
+    if (!check_constant(c, OP_MATCHES, &pattern)) {
+        return false;
+    }
+    me_status status = regex_check(&c->heap, pattern.as.s, pattern.len, &error);
+    if (status == ME_SYNTAX) {
+        return bad(c, "a regex is malformed");
+    }
+    if (status != ME_OK) {
+        *c->error = error;
+        c->error->offset = (size_t)(c->at - c->start);
+        c->status = status;
+    }
+    return status == ME_OK;
+}
+
 static bool check_leaf(checker *c, filter_op op)
 {
     me_value v;
@@ -307,6 +327,8 @@ static bool check_leaf(checker *c, filter_op op)
     case OP_LIKE:
     case OP_ILIKE:
         return check_pair(c, op);
+    case OP_MATCHES:
+        return check_regex(c);
     default:
         return check_constant(c, op, &v);
     }

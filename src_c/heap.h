@@ -48,7 +48,8 @@ static inline bool heap_reserve(heap *h, void *data, uint32_t *cap, uint32_t nee
     return need <= *cap || heap_grow(h, data, cap, need, element);
 }
 
-/* Gives free memory of the whole process back to the system, where the allocator can. Milliseconds. */
+/* Gives free memory of the whole process back to the system, where the allocator can. Takes about
+ * 10 ms for some 100 MB in small pieces. */
 void heap_trim(void);
 
 /* Test hook: lets the next `successes` allocations succeed and fails every one after it;

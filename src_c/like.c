@@ -413,24 +413,19 @@ uint32_t like_state_words(const like_pattern *p)
 
 /* ---- what an index wants to know ------------------------------------------------------------ */
 
-static uint64_t score(const like_piece *piece)
-{
-    return (uint64_t)piece->length * (piece->place == PLACE_ANYWHERE ? 1 : 2);
-}
-
 /* Keeps the best `room` pieces, best first. */
 static uint32_t keep(like_piece *best, uint32_t count, uint32_t room, like_piece piece)
 {
     uint32_t i = count;
     if (i == room) {
-        if (room == 0 || score(&best[room - 1]) >= score(&piece)) {
+        if (room == 0 || like_score(&best[room - 1]) >= like_score(&piece)) {
             return count;
         }
         i--;
     } else {
         count++;
     }
-    for (; i > 0 && score(&best[i - 1]) < score(&piece); i--) {
+    for (; i > 0 && like_score(&best[i - 1]) < like_score(&piece); i--) {
         best[i] = best[i - 1];
     }
     best[i] = piece;

@@ -32,8 +32,14 @@ typedef struct like_piece {
     like_place place;
 } like_piece;
 
-/* Writes the `room` most selective pieces (longest first; a piece tied to a place counts double,
- * for it is tried once) and returns their number. 0: the pattern has no literal at all. */
+/* How selective a piece is: one that is tied to a place counts double, for it is tried once. */
+static inline uint64_t like_score(const like_piece *piece)
+{
+    return (uint64_t)piece->length * (piece->place == PLACE_ANYWHERE ? 1 : 2);
+}
+
+/* Writes the `room` most selective pieces, best first, and returns their number. 0: the pattern has
+ * no literal at all. */
 uint32_t like_pieces(const like_pattern *p, like_piece *best, uint32_t room);
 
 /* Does the pattern say no more than that its one piece is there? */

@@ -4,8 +4,8 @@
  *
  * Every arrow is a cache miss for what nobody has looked at lately, and how many rows come through
  * cannot be predicted. So each step is taken for many rows before the next, and asks for what the
- * next one reads: a round of clusters is sieved, which leaves row numbers and no branch taken on
- * what was read, and the rows that are left go on in groups.
+ * next one reads: a round of clusters is sieved, with few branches on what was read, and the rows
+ * that are left go on in groups.
  *
  * A handle can come up twice only when it has several rows (ROW_MANY) or the event has several
  * values on one path; only then is it looked up among the handles already found.
@@ -21,8 +21,8 @@
 #define ROUND_ROWS 256u  /* and rows after which it ends */
 #define GROUP_ROWS 64u   /* more misses than a core keeps in flight */
 #define PROBES_AHEAD 8u
-#define TRY_EVERY 64u /* events */
-#define FEW_LABELS 4u /* not worth asking for */
+#define MEASURE_EVERY 64u /* events */
+#define FEW_LABELS 4u     /* not worth asking for */
 
 /* At most SIEVE_ROWS rows of a cluster, sieved. */
 typedef struct span {
@@ -44,9 +44,9 @@ typedef struct matching {
     me_event *ev;
     const sieve_kernels *kernels;
     me_mode mode;
-    bool done;   /* ME_ANY has its match */
-    bool failed; /* no memory */
-    bool trying; /* how many rows have their needs */
+    bool done;      /* ME_ANY has its match */
+    bool failed;    /* no memory */
+    bool measuring; /* with this event: how many rows have their needs? */
     uint32_t tried, passed;
     uint32_t next_probe, next_row; /* where the next round begins */
     uint32_t span_count, kept_count, waiting_count;
@@ -123,7 +123,7 @@ static void sieve_ranges(matching *m, const columns *k, const probe *p, uint32_t
 {
     me_event *ev = m->ev;
     uint32_t *kept = m->kept + m->kept_count;
-    bool at_once = ev->ranges_at_once && !m->trying;
+    bool at_once = ev->ranges_at_once && !m->measuring;
     uint32_t count = rows;
     if (!at_once) {
         count = m->kernels->needs(k->needs + base, rows, &ev->bits, kept);
@@ -230,7 +230,7 @@ static void wait_span(matching *m, const span *s, uint32_t from)
     if (ranges) {
         prefetch_label(m->e, m->ev, s->probe->entry);
     }
-    for (uint32_t i = from; i < s->end; i++) {
+    for (uint32_t i = from; i < s->end && !m->done && !m->failed; i++) {
         uint32_t at = s->base + m->kept[i];
         waiting w = {&k.tails[at], ranges ? &k.ranges[at] : NULL, s->probe->entry};
         PREFETCH(w.tail);
@@ -279,7 +279,7 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
     m.kernels = sieve();
     m.mode = mode;
     m.done = m.failed = false;
-    m.trying = ev->events_seen % TRY_EVERY == 0;
+    m.measuring = ev->events_seen % MEASURE_EVERY == 0;
     m.tried = m.passed = 0;
     m.next_probe = m.next_row = m.waiting_count = 0;
     for (uint32_t i = 0; i <= PROBES_AHEAD; i++) {
@@ -289,7 +289,7 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
         sieve_round(&m);
         verify_round(&m);
     }
-    if (m.trying && m.tried > 0) {
+    if (m.measuring && m.tried > 0) {
         ev->ranges_at_once = m.passed > m.tried / 8;
     }
     ev->counters.events++;
@@ -331,7 +331,8 @@ void me_event_free(me_event *ev)
     heap_free(h, ev->samples, ev->sample_cap * sizeof(sample));
     string_hits_free(&ev->hits);
     event_log_free(&ev->log);
-    free(ev);
+    heap rest = ev->log.heap;
+    heap_free(&rest, ev, sizeof *ev);
 }
 
 me_status me_event_json(const me_engine *e, me_event *ev, const char *text, size_t length,

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "parser.h"
+#include "regex.h"
 #include "value.h"
 
 /* Starts a leaf: its constants follow. */
@@ -234,6 +235,33 @@ static bool is_word(const token *t, const char *word)
     return true;
 }
 
+/* Where byte `at` of a string's value stands in the text; behind the last one, the closing quote. */
+static size_t place_in_string(const token *string, size_t at)
+{
+    size_t place = 0;
+    for (size_t i = 0; i < at; i++) {
+        place += string->start[place] == '\'' ? 2 : 1; /* a quote is doubled there */
+    }
+    return string->offset + 1 + place;
+}
+
+/* A string that is a regex. What is wrong in it is shown where it stands; a parameter whole. */
+static bool parse_regex(parser *p, me_value *pattern)
+{
+    token constant = p->now;
+    if (!parser_constant_for(p, OP_MATCHES, pattern)) {
+        return false;
+    }
+    me_status status = regex_check(p->out->heap, pattern->as.s, pattern->len, p->error);
+    if (status == ME_OK) {
+        return true;
+    }
+    p->status = status;
+    p->error->offset = constant.kind == LEX_STRING ? place_in_string(&constant, p->error->offset)
+                                                   : constant.offset;
+    return false;
+}
+
 static bool parse_function(parser *p)
 {
     filter_op op;
@@ -246,7 +274,7 @@ static bool parse_function(parser *p)
     } else if (is_word(&p->now, "contains")) {
         op = OP_CONTAINS;
     } else if (is_word(&p->now, "matches")) {
-        return parser_fail(p, ME_SYNTAX, p->now.offset, "MATCHES is not supported in this version");
+        op = OP_MATCHES;
     } else {
         return parser_unknown_function(p);
     }
@@ -257,7 +285,8 @@ static bool parse_function(parser *p)
         return false;
     }
     if (op != OP_EXISTS) {
-        if (!parser_expect(p, LEX_COMMA, ",") || !parser_constant_for(p, op, &v)) {
+        if (!parser_expect(p, LEX_COMMA, ",") ||
+            !(op == OP_MATCHES ? parse_regex(p, &v) : parser_constant_for(p, op, &v))) {
             return false;
         }
         filter_write_value(p->out, &v);

@@ -89,19 +89,13 @@ static void move_row(me_engine *e, uint32_t from, uint32_t at, uint32_t to)
     remove_row(e, from, at);
 }
 
-static int by_cluster(const void *a, const void *b)
-{
-    const place *p = a, *q = b;
-    return (p->cluster > q->cluster) - (p->cluster < q->cluster);
-}
-
 /* Lists of rows are sorted by cluster (file.c), and rows have moved. */
 static void sort_lists(me_engine *e)
 {
     for (uint32_t i = 0; e->lists_unsorted && i < e->lists.count; i++) {
         row_list *list = pool_block(&e->lists, i);
         if (list != NULL) {
-            qsort(list->rows, list->count, sizeof(place), by_cluster);
+            sort_rows(list);
         }
     }
     e->lists_unsorted = false;

@@ -69,7 +69,7 @@ bool encode_event(const me_engine *e, me_event *ev);
 /* encode.c: the label of a log entry, found when it is first asked for. */
 uint32_t label_of_entry(const me_engine *e, me_event *ev, uint32_t entry);
 
-/* encode.c: asks for what label_of_entry will read. */
+/* Asks for what label_of_entry will read. */
 static inline void prefetch_label(const me_engine *e, const me_event *ev, uint32_t i)
 {
     if (ev->labels[i] == LABEL_LAZY) {

@@ -8,10 +8,10 @@
  *
  * so a row costs 4 bytes of memory traffic, and byte shuffles look 16 rows up at once. Rows
  * anchored on a range also carry the range, and `x - lo <= width` is a second test. Survivors are
- * written as row numbers, in order, and as far as possible without a branch: what was read may not
- * be here yet, and a wrong guess about it would keep the processor from reading on. Kernels for AVX-512, AVX2, NEON and portable C give the same
- * answer; the best one is chosen once at run time, and MATCHENGINE_SIMD=portable | avx2 | avx512 |
- * neon forces one (ignored when the processor lacks it).
+ * written as row numbers, in order, and with few branches: what was read may not be here yet, and a
+ * wrong guess about it would keep the processor from reading on. Kernels for AVX-512, AVX2, NEON
+ * and portable C give the same answer; the best one is chosen once at run time, and
+ * MATCHENGINE_SIMD=portable | avx2 | avx512 | neon forces one (ignored when the processor lacks it).
  */
 #ifndef MATCHENGINE_SIEVE_H
 #define MATCHENGINE_SIEVE_H

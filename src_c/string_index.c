@@ -3,11 +3,6 @@
 #include "require.h"
 
 #define LOG_SLOTS_MIN 3u
-#define PIECES 4u  /* literals of a LIKE pattern that may become its needle */
-#define CROWD 8u   /* patterns that may share a needle before another literal is preferred */
-#define OFFSETS 8u /* grams of a needle that are looked at */
-
-const uint8_t string_gram_widths[GRAM_CLASSES] = {1, 2, 3, 4, 6, 8};
 
 /* ---- numbers and texts to slots ------------------------------------------------------------- */
 
@@ -146,7 +141,11 @@ string_index *string_index_new(heap *h, uint64_t seed)
 
 static void free_pattern(string_index *ix, string_pattern *p)
 {
-    like_free(ix->heap, p->like);
+    if (p->kind == STRING_MATCHES) {
+        regex_free(ix->heap, p->regex);
+    } else {
+        like_free(ix->heap, p->like);
+    }
     heap_free(ix->heap, p, sizeof *p + p->length + p->escape_length);
 }
 
@@ -203,140 +202,26 @@ uint32_t string_index_find(const string_index *ix, string_kind kind, me_value pa
     return UINT32_MAX;
 }
 
-/* ---- choosing a place ----------------------------------------------------------------------- */
-
-/* The root of the set where the pattern is, or belongs; NULL when it belongs under a new gram. */
-static needle_set *set_of(string_index *ix, const string_pattern *p)
-{
-    string_side *side = string_side_of(ix, p);
-    if (p->place != FILED_GRAM) {
-        return p->place == FILED_START ? &side->starts : &side->ends;
-    }
-    const gram_table *grams = &side->grams[p->class];
-    return grams_find(grams, gram_at(grams, p->needle.bytes + p->needle.start));
-}
-
-/* Makes `piece` the needle, with its first gram where it needs one. */
-static void set_needle(string_pattern *p, like_piece piece)
-{
-    static const uint8_t places[] = {FILED_GRAM, FILED_START, FILED_END};
-    p->needle.bytes = piece.bytes;
-    p->needle.length = piece.length;
-    p->needle.start = 0;
-    p->needle.backward = piece.place == PLACE_END;
-    p->place = places[piece.place];
-    p->class = GRAM_CLASSES - 1;
-    while (string_gram_widths[p->class] > piece.length) {
-        p->class--;
-    }
-}
-
-/* Is the needle already that of many patterns? */
-static bool crowded(string_index *ix, const string_pattern *p)
-{
-    needle_set *set = set_of(ix, p);
-    const needle *n = set != NULL ? needles_find(*set, &p->needle) : NULL;
-    uint32_t count = 0;
-    while (n != NULL && count < CROWD) {
-        n = n->next;
-        count++;
-    }
-    return count == CROWD;
-}
-
-/* Takes a later gram of the needle when the first is taken and that one is not. */
-static void choose_gram(string_index *ix, string_pattern *p)
-{
-    if (p->place != FILED_GRAM) {
-        return;
-    }
-    uint32_t last = p->needle.length - string_gram_widths[p->class];
-    uint32_t step = last / OFFSETS + 1;
-    for (uint32_t start = 0; start <= last; start += step) {
-        p->needle.start = start;
-        if (set_of(ix, p) == NULL) {
-            return;
-        }
-    }
-    p->needle.start = 0;
-}
-
-/* A LIKE that its needle decides needs no compiled pattern, if its text has the same bytes (it has
- * not when an escape or folding changed them). */
-static void drop_like(string_index *ix, string_pattern *p)
-{
-    uint32_t runs = 0;
-    while (p->text[runs] == '%') {
-        runs++;
-    }
-    if (p->length - runs >= p->needle.length &&
-        memcmp(p->text + runs, p->needle.bytes, p->needle.length) == 0) {
-        p->needle.bytes = p->text + runs;
-        like_free(ix->heap, p->like);
-        p->like = NULL;
-    }
-}
-
-/* Compiles a LIKE and chooses its needle. False: no memory. */
-static bool place_like(string_index *ix, string_pattern *p)
-{
-    p->like = like_compile(ix->heap, p->text, p->length, p->text + p->length, p->escape_length,
-                           p->kind == STRING_ILIKE);
-    if (p->like == NULL) {
-        return false;
-    }
-    like_piece pieces[PIECES];
-    uint32_t count = like_pieces(p->like, pieces, PIECES), chosen = 0;
-    if (count == 0) {
-        p->place = FILED_ANYTHING;
-        p->points = like_points(p->like, &p->open);
-        like_free(ix->heap, p->like);
-        p->like = NULL;
-        return true;
-    }
-    set_needle(p, pieces[0]);
-    while (count > 1 && chosen < count && crowded(ix, p)) {
-        chosen++;
-        set_needle(p, pieces[chosen % count]); /* all crowded: the best */
-    }
-    p->decided = like_is_one_piece(p->like);
-    if (p->decided) {
-        drop_like(ix, p);
-    }
-    return true;
-}
-
-static bool place(string_index *ix, string_pattern *p)
-{
-    if (p->kind == STRING_LIKE || p->kind == STRING_ILIKE) {
-        if (!place_like(ix, p)) {
-            return false;
-        }
-    } else if (p->length == 0) {
-        p->place = FILED_ANYTHING;
-        p->open = true;
-    } else {
-        like_place where = p->kind == STRING_SUFFIX ? PLACE_END : PLACE_ANYWHERE;
-        set_needle(p, (like_piece){p->text, p->length, where});
-        p->decided = true;
-    }
-    choose_gram(ix, p);
-    return true;
-}
-
 /* ---- adding and removing -------------------------------------------------------------------- */
+
+/* The list that the pattern is in, or NULL. */
+static needle **list_of(string_index *ix, const string_pattern *p)
+{
+    return p->place == FILED_ANYTHING ? &ix->anything : p->place == FILED_EACH ? &ix->each : NULL;
+}
 
 /* Links a pattern into its place, for which there is room. */
 static void file(string_index *ix, string_pattern *p)
 {
     string_side *side = string_side_of(ix, p);
-    if (p->place == FILED_ANYTHING) {
+    needle **list = list_of(ix, p);
+    if (list != NULL) {
         p->needle.prev = NULL;
-        p->needle.next = ix->anything;
-        if (ix->anything != NULL) {
-            ix->anything->prev = &p->needle;
+        p->needle.next = *list;
+        if (*list != NULL) {
+            (*list)->prev = &p->needle;
         }
-        ix->anything = &p->needle;
+        *list = &p->needle;
         return;
     }
     needle_set *set = NULL;
@@ -344,7 +229,7 @@ static void file(string_index *ix, string_pattern *p)
         gram_table *grams = &side->grams[p->class];
         set = grams_put(grams, gram_at(grams, p->needle.bytes + p->needle.start));
     } else {
-        set = set_of(ix, p);
+        set = string_set_of(ix, p);
     }
     needles_add(set, &p->needle);
     side->count++;
@@ -353,15 +238,16 @@ static void file(string_index *ix, string_pattern *p)
 static void unfile(string_index *ix, string_pattern *p)
 {
     needle *n = &p->needle;
-    if (p->place == FILED_ANYTHING) {
-        *(n->prev != NULL ? &n->prev->next : &ix->anything) = n->next;
+    needle **list = list_of(ix, p);
+    if (list != NULL) {
+        *(n->prev != NULL ? &n->prev->next : list) = n->next;
         if (n->next != NULL) {
             n->next->prev = n->prev;
         }
         return;
     }
     string_side *side = string_side_of(ix, p);
-    needle_set *set = set_of(ix, p);
+    needle_set *set = string_set_of(ix, p);
     needles_remove(set, n);
     if (p->place == FILED_GRAM && *set == 0) {
         gram_table *grams = &side->grams[p->class];
@@ -405,7 +291,7 @@ bool string_index_add(string_index *ix, string_kind kind, me_value pattern, me_v
     if (p == NULL) {
         return false;
     }
-    if (!place(ix, p) || !reserve(ix, p)) {
+    if (!string_place_pattern(ix, p) || !reserve(ix, p)) {
         free_pattern(ix, p);
         if (ix->count == 0) {
             trim(ix);

@@ -10,7 +10,8 @@ typedef enum string_kind {
     STRING_SUFFIX = 1,
     STRING_CONTAINS,
     STRING_LIKE,
-    STRING_ILIKE
+    STRING_ILIKE,
+    STRING_MATCHES
 } string_kind;
 
 /* All patterns of one path. The caller owns the numbers it gives to patterns. */
@@ -20,7 +21,8 @@ string_index *string_index_new(heap *h, uint64_t seed);
 void string_index_free(string_index *ix);
 
 /* Adds a pattern under the caller's number (unique in this index). LIKE and ILIKE take the pattern
- * text and its escape character (a string of one code point, or empty). The bytes are copied.
+ * text and its escape character (a string of one code point, or empty), MATCHES a regex that
+ * regex_check accepts. The bytes are copied.
  * Microseconds, whatever the number of patterns. False: no memory, nothing changed.
  * A pattern is hash-consed: adding an equal (kind, pattern, escape) again is the caller's mistake;
  * it asks string_index_find first. */

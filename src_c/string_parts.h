@@ -1,14 +1,15 @@
 /* string_parts.h - the inside of a string_index.
  *
  * Every pattern is filed under one *needle*, bytes that each of its texts must hold: the pattern
- * itself for SUFFIX and CONTAINS, the most selective literal of a LIKE. What the needle is tied to
- * decides where:
+ * itself for SUFFIX and CONTAINS, the most selective literal of a LIKE or a regex. What the needle
+ * is tied to decides where:
  *
  *     ENDS_WITH 'ing'    LIKE '%ing'     ends       a trie of reversed needles: one walk
  *     LIKE 'vol%ing'                     starts     a trie: one walk (or in ends, as 'ing')
  *     CONTAINS 'cano'    LIKE '%cano%'   grams[4]   by 4 bytes, wherever the text has them
  *     CONTAINS 'volcanic'                grams[8]   by 8 bytes
  *     LIKE '%'  LIKE '__%'  CONTAINS ''  anything   a list: the number of code points decides
+ *     MATCHES '[a-z]+'                   each       a list: every text is matched against them
  *
  * A needle of n bytes goes to the widest class of grams that is not wider than n. ILIKE patterns
  * are folded and have tables of their own, searched with the folded text.
@@ -22,8 +23,9 @@
  *   - about 1.5 ns per byte and class in use, where nothing is found;
  *   - per position that begins a gram, one lookup and one walk (needles.h: logarithmic for needles
  *     that differ early, at worst the number of needles nested in each other there);
- *   - per pattern found, constant, but for LIKE patterns that say more than their needle: those
- *     are matched against the text, once.
+ *   - per pattern found, constant, but for LIKE patterns that say more than their needle, and for
+ *     regexes: those are matched against the text, once;
+ *   - per regex without a literal, one match (regex.h), which ends where nothing can match any more.
  *
  * What an enemy can do, on a text of 10,000 bytes:
  *     1,000 needles a, aa, aaa, ... on a^n             0.5 to 0.8 us per byte (5 without hops)
@@ -37,15 +39,22 @@
 
 #include "grams.h"
 #include "like.h"
+#include "regex.h"
 
 #define GRAM_CLASSES 6u
 extern const uint8_t string_gram_widths[GRAM_CLASSES]; /* ascending, from 1 */
 
 /* Where a pattern is filed. */
-typedef enum string_place { FILED_GRAM, FILED_START, FILED_END, FILED_ANYTHING } string_place;
+typedef enum string_place {
+    FILED_GRAM,
+    FILED_START,
+    FILED_END,
+    FILED_ANYTHING,
+    FILED_EACH
+} string_place;
 
 typedef struct string_pattern {
-    needle needle;   /* first: the tries hand it back; FILED_ANYTHING uses its links only */
+    needle needle;   /* first: the tries hand it back; lists use its links only */
     uint32_t number; /* the caller's */
     uint32_t slot;   /* its place in `all` */
     uint32_t hash;   /* of kind, text and escape */
@@ -57,8 +66,11 @@ typedef struct string_pattern {
     uint8_t place;   /* string_place */
     uint8_t class;   /* FILED_GRAM: which table */
     uint8_t escape_length;
-    like_pattern *like; /* NULL when `decided` or FILED_ANYTHING */
-    char text[];        /* the pattern, then its escape */
+    union {
+        like_pattern *like; /* NULL when `decided` or FILED_ANYTHING */
+        regex *regex;       /* of STRING_MATCHES, always */
+    };
+    char text[]; /* the pattern, then its escape */
 } string_pattern;
 
 /* The patterns that are searched with the text as it is, or with its fold. */
@@ -82,11 +94,20 @@ struct string_index {
     uint32_t *by_number;  /* behind by_text, in the same block */
     string_side sides[2]; /* [0] plain, [1] folded */
     needle *anything;     /* patterns without a literal, of either side */
+    needle *each;         /* regexes without a literal */
 };
 
 static inline string_side *string_side_of(string_index *ix, const string_pattern *p)
 {
     return &ix->sides[p->kind == STRING_ILIKE];
 }
+
+/* ---- string_place.c ----------------------------------------------------------------------------- */
+
+/* Chooses needle and place of a new pattern, and compiles it where needed. False: no memory. */
+bool string_place_pattern(string_index *ix, string_pattern *p);
+
+/* The root of the set where the pattern is, or belongs; NULL when it belongs under a new gram. */
+needle_set *string_set_of(string_index *ix, const string_pattern *p);
 
 #endif

@@ -49,16 +49,18 @@ static bool prepare(string_hits *hits, uint32_t patterns)
     return true;
 }
 
-/* Tries a LIKE pattern whose needle was found. */
-static bool like_holds(search *s, const like_pattern *like)
+/* Tries a LIKE pattern or a regex whose needle was found, or that has none. */
+static bool holds(search *s, const string_pattern *p)
 {
     string_hits *hits = s->hits;
-    uint32_t words = like_state_words(like);
+    bool is_regex = p->kind == STRING_MATCHES;
+    uint32_t words = is_regex ? regex_state_words(p->regex) : like_state_words(p->like);
     if (!heap_reserve(&hits->heap, &hits->state, &hits->state_cap, words, sizeof *hits->state)) {
         s->no_memory = true;
         return false;
     }
-    return like_match_with(like, s->text, s->length, s->folded, hits->state);
+    return is_regex ? regex_match(p->regex, s->text, s->length, hits->state)
+                    : like_match_with(p->like, s->text, s->length, s->folded, hits->state);
 }
 
 /* The text has this key at `at`: each pattern that shares it is found, or tried. */
@@ -78,7 +80,7 @@ static bool hit(void *context, const needle *first)
             continue;
         }
         hits->seen[p->slot] = hits->epoch;
-        if (p->decided || like_holds(s, p->like)) {
+        if (p->decided || holds(s, p)) {
             hits->numbers[hits->count++] = p->number;
         }
     }
@@ -187,6 +189,17 @@ static void search_anything(const string_index *ix, search *s)
     }
 }
 
+/* The regexes without a literal. */
+static void search_each(const string_index *ix, search *s)
+{
+    for (const needle *n = ix->each; n != NULL; n = n->next) {
+        const string_pattern *p = (const string_pattern *)n;
+        if (holds(s, p)) {
+            s->hits->numbers[s->hits->count++] = p->number;
+        }
+    }
+}
+
 bool string_index_search(const string_index *ix, const char *text, size_t length, string_hits *hits)
 {
     hits->count = 0;
@@ -200,6 +213,7 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
     if (ix->anything != NULL) {
         search_anything(ix, &s);
     }
+    search_each(ix, &s);
     if (ix->sides[0].count != 0) {
         search_side(&ix->sides[0], &s);
     }

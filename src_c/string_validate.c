@@ -29,16 +29,19 @@ static bool validate_slots(const string_index *ix, const char **why)
 static bool validate_place(const string_index *ix, const string_pattern *p, const char **why)
 {
     const needle *n = &p->needle;
-    if (p->place == FILED_ANYTHING) {
-        REQUIRE(p->like == NULL);
-        REQUIRE(n->prev != NULL ? n->prev->next == n : ix->anything == n);
+    if (p->place == FILED_ANYTHING || p->place == FILED_EACH) {
+        const needle *first = p->place == FILED_EACH ? ix->each : ix->anything;
+        REQUIRE(p->place == FILED_EACH ? p->regex != NULL : p->like == NULL);
+        REQUIRE((p->place == FILED_EACH) <= (p->kind == STRING_MATCHES));
+        REQUIRE(n->prev != NULL ? n->prev->next == n : first == n);
         REQUIRE(n->next == NULL || n->next->prev == n);
         return true;
     }
     REQUIRE(n->length > n->start);
     REQUIRE(n->backward == (p->place == FILED_END));
     REQUIRE(p->place == FILED_GRAM || n->start == 0);
-    REQUIRE(p->decided || p->like != NULL);
+    REQUIRE(p->kind == STRING_MATCHES ? p->regex != NULL && !p->decided
+                                      : p->decided || p->like != NULL);
     const string_side *side = &ix->sides[p->kind == STRING_ILIKE];
     needle_set set = p->place == FILED_START ? side->starts : side->ends;
     if (p->place == FILED_GRAM) {
@@ -62,7 +65,8 @@ static bool validate_totals(const string_index *ix, const char **why)
         uint32_t sets = (side->starts != 0 ? 1u : 0u) + (side->ends != 0 ? 1u : 0u);
         for (uint32_t i = 0; i < ix->count; i++) {
             const string_pattern *p = ix->all[i];
-            if (p->place != FILED_ANYTHING && (p->kind == STRING_ILIKE) == (s == 1)) {
+            bool listed = p->place == FILED_ANYTHING || p->place == FILED_EACH;
+            if (!listed && (p->kind == STRING_ILIKE) == (s == 1)) {
                 filed++;
                 keys += p->needle.prev == NULL;
                 nodes += p->needle.has_node;

@@ -112,7 +112,7 @@ static void count_leaf(const filter_node *leaf, counts *c)
         c->cuts += value_count(leaf);
     } else if (leaf->op == OP_PREFIX) {
         c->cuts += leaf->a.len > 0 ? 2 : 0;
-    } else if (leaf->op >= OP_SUFFIX && leaf->op <= OP_ILIKE) {
+    } else if (filter_op_is_pattern(leaf->op)) {
         c->patterns++;
     }
 }

@@ -202,3 +202,33 @@ uint64_t value_hash(const me_value *v, uint64_t seed)
     }
     }
 }
+
+/* ---- values that own their bytes ------------------------------------------------------------------ */
+
+static bool has_bytes(const me_value *v)
+{
+    return v->type == ME_STRING || v->type == ME_BIG;
+}
+
+bool value_keep(heap *h, const me_value *value, me_value *kept)
+{
+    *kept = *value;
+    if (has_bytes(value)) {
+        char *bytes = heap_alloc(h, value->len > 0 ? value->len : 1);
+        if (bytes == NULL) {
+            return false;
+        }
+        if (value->len > 0) {
+            memcpy(bytes, value->as.s, value->len);
+        }
+        kept->as.s = bytes;
+    }
+    return true;
+}
+
+void value_drop(const me_value *kept, heap *h)
+{
+    if (has_bytes(kept)) {
+        heap_free(h, (void *)(uintptr_t)kept->as.s, kept->len > 0 ? kept->len : 1);
+    }
+}

@@ -19,9 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heap.h"
 #include "matchengine.h"
 
 /* me_value and me_type are public: matchengine.h. A value borrows the bytes of its string. */
+
+/* A copy that owns its bytes, until value_drop. False: no memory. */
+bool value_keep(heap *h, const me_value *value, me_value *kept);
+void value_drop(const me_value *kept, heap *h);
 
 /* Rewrites a number into its canonical form (see above); other values stay. A BIG's digits must
  * be [-]digits without leading zeros. */

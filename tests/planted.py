@@ -38,6 +38,9 @@ VECTORS = "tests/matchengine/test_vectors.py"
 MODEL = "tests/matchengine/test_model.py"
 MATCHER = "tests/matchengine/test_matcher.py"
 
+FILES = "tests/matchengine/test_file_format.py"
+ATOMIC = "tests/matchengine/test_atomic.py"
+
 BUGS = [
     Bug(
         "an open bound is closed",
@@ -171,6 +174,20 @@ BUGS = [
         python=(VECTORS, MODEL),
     ),
     Bug(
+        "the ranges of a large cluster are read from its start",
+        "src_c/match.c",
+        "k->ranges + base, rows",
+        "k->ranges, rows",
+        python=("tests/matchengine/test_large_clusters.py",),
+    ),
+    Bug(
+        "the rest of a large cluster is forgotten",
+        "src_c/match.c",
+        "if (m->next_row == c->count) {",
+        "if (true) {",
+        python=("tests/matchengine/test_large_clusters.py",),
+    ),
+    Bug(
         "a key is known longer than its path",
         "src_c/key_cache.h",
         "i < KEY_WAYS && line->version == c->version; i++",
@@ -192,6 +209,27 @@ BUGS = [
         "            release_filter(e, stored.bytes, stored.length);\n",
         "",
         c=("test_engine_memory",),
+    ),
+    Bug(
+        "the digest of a file is not compared",
+        "matchengine/_format.py",
+        "if hashlib.sha256(data[:end]).digest() != data[end:]:",
+        "if False:",
+        python=(FILES,),
+    ),
+    Bug(
+        "the filters of a file are not checked",
+        "matchengine/_snapshot.py",
+        "    _check(filters, ids, limits)\n",
+        "",
+        python=(FILES,),
+    ),
+    Bug(
+        "a file is renamed before it is on the disk",
+        "matchengine/_atomic.py",
+        "        os.fsync(file.fileno())\n",
+        "",
+        python=(ATOMIC,),
     ),
 ]
 

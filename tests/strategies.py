@@ -63,13 +63,19 @@ PATTERNS = [
     "abc", "A%", "%AB%", "k%", "%s%", "a_b%", "%é%", "_b%", "%aba%", "a%b%a%", "\U0001f600%", "_%_",
 ]  # fmt: skip
 ESCAPED = [("a!%b", "!"), ("!_%", "!"), ("%!!%", "!"), ("a%%b", "%"), ("a__b%", "_"), ("éé", "é")]
+REGEXES = [
+    "a", "", "a*", "ab.*", ".*ab", ".*b.*", "(ab)+", "[ab]+", "[^a]*", "a|b|", "(a|b)*abb?", "a.b",
+    "a{2}", "(ab){1,2}", "[A-Z].*", "\\p{L}+", "\\P{L}*", "[\\p{Lu}\\p{Nd}].*", ".*é.*", ".",
+    "(.|\\n)*", "(ab|cd)*", "abc[d-z]*", ".*(c|d)", "[ß-ς]", "(a+)+b", "a\\.?b", ".*'.*", "x{0}",
+    "\\p{Cn}*",
+]  # fmt: skip
 ORDERS = ["<", "<=", ">", ">="]
 FUNCTIONS = ["STARTS_WITH", "ENDS_WITH", "CONTAINS"]
 
 #: A leaf of each kind as often as it stands here.
 LEAF_KINDS = [
     "equal", "equal", "order", "order", "order", "other", "between", "between", "in", "in",
-    "like", "ilike", "function", "function", "exists", "null", "bare", "bool", "mirrored",
+    "like", "ilike", "function", "function", "regex", "exists", "null", "bare", "bool", "mirrored",
 ]  # fmt: skip
 
 
@@ -175,6 +181,8 @@ def leaf_text(source: Source) -> str:
             return f"{name} {maybe_not}{kind.upper()} {_pattern(source)}"
         case "function":
             return f"{source.choose(FUNCTIONS)}({name}, {quoted(source.string())})"
+        case "regex":
+            return f"{maybe_not}MATCHES({name}, {_regex(source)})"
         case "exists":
             return f"EXISTS({name})"
         case "null":
@@ -189,6 +197,13 @@ def _pattern(source: Source) -> str:
         return quoted(source.choose(PATTERNS))
     pattern, escape = source.choose(ESCAPED)
     return f"{quoted(pattern)} ESCAPE {quoted(escape)}"
+
+
+def _regex(source: Source) -> str:
+    """One of the list, or two joined in a way of their own."""
+    first, second = source.choose(REGEXES), source.choose(REGEXES)
+    how = source.choose(["{0}", "{0}", "({0})({1})", "({0})|({1})", "(({0}){{0,2}}{1})*"])
+    return quoted(how.format(first, f"({second})"))
 
 
 def filter_text(source: Source, depth: int = 3) -> str:
@@ -242,6 +257,7 @@ def _built_leaf(source: Source) -> Filter:
         lambda: a.starts_with(text),
         lambda: a.ends_with(text),
         lambda: a.contains(text),
+        lambda: a.matches(source.choose(REGEXES)),
         a.exists,
         a.is_null,
         a.is_not_null,

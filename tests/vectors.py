@@ -234,6 +234,47 @@ on_a("ends-with-empty", "ENDS_WITH(a, '')", T=["", "x"], F=[5], U=[None])
 on_a("contains-empty", "CONTAINS(a, '')", T=["", "x"], F=[5], U=[None])
 
 on_a(
+    "matches",
+    "MATCHES(a, 'x[0-9]+')",
+    T=["x1", "x007", ["y", "x1"], [None, "x1"]],
+    F=["x", "ax1", "x1a", "X1", "", 5, 0.0, True, NAN, ["y", "z"], [5, "x"]],
+    U=[None, MISSING, [], {}, ["y", None], [5, None]],
+)
+on_a(
+    "not-matches",
+    "NOT MATCHES(a, 'x.*')",
+    T=["yx", "x\n", "", 5, True, NAN, ["y", "z"]],
+    F=["x", "xy", ["y", "x"]],
+    U=[None, MISSING, ["y", None]],
+)
+on_a("matches-empty", "MATCHES(a, '')", T=["", ["x", ""]], F=["x", 5], U=[None])
+on_a("matches-branches", "matches (a, 'ab|(c|d){2}|')", T=["ab", "cd", "dd", ""], F=["c", "abcd"])
+on_a(
+    "matches-dot", "MATCHES(a, '.')", T=["x", "é", "😀", "\0"], F=["", "\n", "\r", "xy", "e\u0301"]
+)
+on_a("matches-counts", "MATCHES(a, 'a{2}b{1,2}c{2,}')", T=["aabcc", "aabbccc"], F=["aabc", "abbcc"])
+on_a("matches-classes", "MATCHES(a, '[-a-c][^a-c][x\\]-]')", T=["-x-", "b\n]"], F=["-a-", "dxx"])
+on_a("matches-anchors", "MATCHES(a, '^a$')", T=["^a$"], F=["a"])
+on_a("matches-escapes", "MATCHES(a, '\\.\\^\\n\\t\\r\\\\')", T=[".^\n\t\r\\"], F=["x^\n\t\r\\"])
+on_a("matches-quote", "MATCHES(a, 'it''s')", T=["it's"], F=["it''s"])
+on_a(
+    "matches-category",
+    "MATCHES(a, '\\p{Lu}\\P{Lu}[\\p{L}\\p{Nd}]*')",
+    T=["Ab", "Éa9", "A\n٣"],
+    F=["ab", "AB", "Σ", "Ab ", "AbⅫ"],
+)
+on_a("matches-unassigned", "MATCHES(a, '\\p{Cn}')", T=["\u0378", "\uffff"], F=["a", "\ue000"])
+on_a("matches-nothing", "MATCHES(a, '[^\\p{L}\\P{L}]')", F=["", "a", "1"], U=[None])
+on_a("matches-hostile", "MATCHES(a, '(a+)+b')", T=["aab"], F=["a" * 500], U=[None])
+on_a(
+    "matches-ways",
+    "MATCHES(a, '(a|b)*a(a|b){12}')",
+    T=["ba" + "ab" * 6, "a" * 40],
+    F=["a" * 12, "b" * 40, "bb" + "ab" * 6],
+)
+on_a("matches-parameter", "MATCHES(a, :p)", T=["x'y"], F=["x''y"], p="x'y+")
+
+on_a(
     "is-null",
     "a IS NULL",
     T=[None, MISSING, [], {}, [[], {}], {"b": 1}, [None], [1, None], [[None], 1]],
@@ -760,7 +801,7 @@ SYNTAX_ERRORS = [
     # The position counts code points, not bytes or UTF-16 units.
     BadFilter("a = '😀é' b", 9),
     BadFilter("größe = 'größe' ?", 16),
-    # Two constants, two names, arithmetic, MATCHES.
+    # Two constants, two names, arithmetic.
     BadFilter("1 = 1", 4),
     BadFilter("1 < -1", 4),
     BadFilter("'x' = 'y'", 6),
@@ -788,8 +829,37 @@ SYNTAX_ERRORS = [
     BadFilter("a = -'x'", 4),
     BadFilter("a = -(5)", 4),
     BadFilter("a = -:p", 4, {"p": 5}),
-    BadFilter("MATCHES(a, 'x')", 0),
-    BadFilter("a AND matches (b, 'x')", 6),
+    # Regular expressions.
+    BadFilter("MATCHES(a, '*')", 12),
+    BadFilter("a AND matches (b, 'é(')", 21),
+    BadFilter("MATCHES(a, 'it''s**')", 18),
+    BadFilter("MATCHES(a, 'a+?')", 14),
+    BadFilter("MATCHES(a, 'a++')", 14),
+    BadFilter("MATCHES(a, '(?:a)')", 13),
+    BadFilter("MATCHES(a, '(?=a)')", 13),
+    BadFilter("MATCHES(a, 'a)b')", 13),
+    BadFilter("MATCHES(a, '\\d')", 13),
+    BadFilter("MATCHES(a, '(a)\\1')", 16),
+    BadFilter("MATCHES(a, '\\$')", 13),
+    BadFilter("MATCHES(a, 'a\\')", 14),
+    BadFilter("MATCHES(a, '\\p{Xx}')", 15),
+    BadFilter("MATCHES(a, '\\p{Lx}')", 16),
+    BadFilter("MATCHES(a, '\\p{IsGreek}')", 15),
+    BadFilter("MATCHES(a, '\\p{Cs}')", 16),
+    BadFilter("MATCHES(a, '\\pL')", 14),
+    BadFilter("MATCHES(a, '[]')", 13),
+    BadFilter("MATCHES(a, '[a')", 14),
+    BadFilter("MATCHES(a, '[b-a]')", 15),
+    BadFilter("MATCHES(a, '[a-b-c]')", 17),
+    BadFilter("MATCHES(a, '[a-[b]]')", 15),
+    BadFilter("MATCHES(a, 'a{2,1}')", 16),
+    BadFilter("MATCHES(a, 'a{,2}')", 14),
+    BadFilter("MATCHES(a, 'a]')", 13),
+    BadFilter("MATCHES(a, :p)", 11, {"p": "(("}),
+    BadFilter("MATCHES(a, b)", 11),
+    BadFilter("MATCHES(a 'x')", 10),
+    BadFilter("MATCHES(a, 'x'", 14),
+    BadFilter("NOT a MATCHES 'x'", 6),
     # ESCAPE.
     BadFilter("a LIKE 'x' ESCAPE ''", 18),
     BadFilter("a LIKE 'x' ESCAPE 'ab'", 18),
@@ -811,6 +881,10 @@ TYPE_ERRORS = [
     BadFilter("a LIKE NULL", 7),
     BadFilter("a LIKE 'x' ESCAPE NULL", 18),
     BadFilter("CONTAINS(a, NULL)", 12),
+    BadFilter("MATCHES(a, NULL)", 11),
+    BadFilter("MATCHES(a, 5)", 11),
+    BadFilter("MATCHES(a, TRUE)", 11),
+    BadFilter("MATCHES(a, :p)", 11, {"p": 5}),
     BadFilter("a = :p", 4, {"p": None}),
     # The first problem in the text is the one that is reported.
     BadFilter("a = NULL 'x", 4),
@@ -928,6 +1002,8 @@ CANONICAL: list[tuple[str, dict[str, Any], str]] = [
         ("ends_with (a , 'x')", "ENDS_WITH(a, 'x')"),
         ("contains(a,'')", "CONTAINS(a, '')"),
         ("exists AND matches", "exists = TRUE AND matches = TRUE"),
+        ("matches( a ,'x''[a-z]*')", "MATCHES(a, 'x''[a-z]*')"),
+        ("NOT MATCHES(a, '')", "NOT MATCHES(a, '')"),
         # Constants.
         ("a = 'it''s'", "a = 'it''s'"),
         ("a = ''", "a = ''"),

@@ -71,6 +71,7 @@ static void text_add_leaf(filter_text *t, const filter_node *n)
         [OP_ILIKE] = "ILIKE",
         [OP_EXISTS] = "EXISTS",
         [OP_IS_NULL] = "NULL",
+        [OP_MATCHES] = "MATCHES",
     };
     text_add(t, "%.*s %s", (int)n->path_length, n->path, words[n->op]);
     if (n->op == OP_IN) {

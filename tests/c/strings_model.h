@@ -47,6 +47,15 @@ static bool entry_holds(const entry *e, const char *s, size_t length)
         }
         return false;
     }
+    if (e->kind == STRING_MATCHES) { /* test_regex.c has tested it */
+        heap h = {0};
+        regex *r = regex_compile(&h, e->bytes, n);
+        uint64_t *words = malloc((regex_state_words(r) + 1) * sizeof *words);
+        bool answer = regex_match(r, s, length, words);
+        free(words);
+        regex_free(&h, r);
+        return answer;
+    }
     return oracle_like(e->bytes, n, e->escape, strlen(e->escape), e->kind == STRING_ILIKE, s,
                        length);
 }
@@ -108,7 +117,7 @@ static void model_free(model *m)
 static bool model_add(model *m, string_kind kind, const char *bytes, uint32_t length,
                       const char *escape)
 {
-    if (kind == STRING_SUFFIX || kind == STRING_CONTAINS) {
+    if (kind != STRING_LIKE && kind != STRING_ILIKE) {
         escape = "";
     }
     me_value pattern = value_of_string(bytes, length);

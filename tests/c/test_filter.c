@@ -255,6 +255,16 @@ static void test_check_refuses_constants(void)
     expect_bad(BYTES(OP_LIKE, A, ME_STRING, 1, '!', ME_STRING, 1, '!'));
     expect_bad(BYTES(OP_LIKE, A, ME_STRING, 1, 'x', ME_STRING, 2, '!', '!'));
     expect_bad(BYTES(OP_LIKE, A, ME_STRING, 1, 'x'));
+    CHECK(filter_check(BYTES(OP_MATCHES, A, ME_STRING, 1, 'x'), &limits, &(me_error){0}) == ME_OK);
+    expect_bad(BYTES(OP_MATCHES, A, ME_STRING, 1, '('));
+    expect_bad(BYTES(OP_MATCHES, A, ME_INT, 2));
+    expect_bad(BYTES(OP_MATCHES, A, ME_STRING, 1, 'x', ME_STRING, 0));
+    static const char large[] = "a{9999}";
+    uint8_t bytes[] = {OP_MATCHES, A, ME_STRING, 7, 0, 0, 0, 0, 0, 0, 0};
+    memcpy(bytes + sizeof bytes - 7, large, 7);
+    me_error error = {0};
+    CHECK(filter_check(bytes, sizeof bytes, &limits, &error) == ME_FILTER_LIMIT);
+    CHECK(error.limit != NULL && strcmp(error.limit, "regex_states") == 0);
 }
 
 static void expect_big(const char *digits, bool good)

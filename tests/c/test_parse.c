@@ -94,6 +94,8 @@ static void test_leaves(void)
     expect_filter("a LIKE 'x%'", "a LIKE 'x%',''");
     expect_filter("a ILIKE 'x!%' ESCAPE '!'", "a ILIKE 'x!%','!'");
     expect_filter("a NOT LIKE 'x' ESCAPE '\xE2\x82\xAC'", "a LIKE 'x','\xE2\x82\xAC' | NOT");
+    expect_filter("MATCHES(a, 'it''s [a-z]+')", "a MATCHES 'it's [a-z]+'");
+    expect_filter("NOT matches (a, '')", "a MATCHES '' | NOT");
     expect_filter("a IS NULL", "a NULL");
     expect_filter("a IS NOT NULL", "a NULL | NOT");
     expect_filter("EXISTS(a.b.c)", "a.b.c EXISTS");
@@ -185,7 +187,6 @@ static void test_syntax_errors(void)
 
 static void test_operands_that_are_refused(void)
 {
-    expect_error("MATCHES(a, 'x')", ME_SYNTAX, 0);
     expect_error("a + 1 > 3", ME_SYNTAX, 2);
     expect_error("a -1 > 3", ME_SYNTAX, 2);
     expect_error("a = 5 * 3", ME_SYNTAX, 6);
@@ -208,6 +209,22 @@ static void test_operands_that_are_refused(void)
     expect_error("1 < a < 5", ME_SYNTAX, 6);
     expect_error("a = (5)", ME_SYNTAX, 4);
     expect_error("(a) = 5", ME_SYNTAX, 4);
+}
+
+/* Where a regex is wrong is a place in the text, doubled quotes counted. */
+static void test_regexes_that_are_refused(void)
+{
+    expect_error("MATCHES(a, '(')", ME_SYNTAX, 13);
+    expect_error("MATCHES(a, 'x**')", ME_SYNTAX, 14);
+    expect_error("matches (\"é\", 'it''s*+')", ME_SYNTAX, 22);
+    expect_error("MATCHES(a, '''*+'", ME_SYNTAX, 15);
+    expect_error("MATCHES(a, '[é-a]') AND b", ME_SYNTAX, 16);
+    expect_error("MATCHES(a, '*' ;", ME_SYNTAX, 12);
+    expect_error("MATCHES(a, 5)", ME_TYPE, 11);
+    expect_error("MATCHES(a, NULL)", ME_TYPE, 11);
+    expect_error("MATCHES(a, b)", ME_SYNTAX, 11);
+    expect_error("MATCHES(a)", ME_SYNTAX, 9);
+    expect_error("MATCHES(a, 'a{2048}')", ME_FILTER_LIMIT, 19);
 }
 
 static void test_syntax_errors_of_leaves(void)
@@ -468,6 +485,7 @@ int main(void)
     test_connectives_are_flat();
     test_syntax_errors();
     test_operands_that_are_refused();
+    test_regexes_that_are_refused();
     test_syntax_errors_of_leaves();
     test_type_errors();
     test_parameters();

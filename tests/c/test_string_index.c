@@ -37,10 +37,35 @@ static uint32_t escape_a(char *bytes, uint32_t length)
     return n;
 }
 
+/* A regex of literals, wildcards, and now and then another way: `a|`. */
+static uint32_t as_regex(const char *bytes, uint32_t length, char *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < length; i++) {
+        const char *piece = bytes[i] == '%' ? "(.|\n)*" : bytes[i] == '_' ? "[^b]" : NULL;
+        if (piece != NULL) {
+            memcpy(out + n, piece, strlen(piece));
+            n += (uint32_t)strlen(piece);
+        } else {
+            out[n++] = bytes[i];
+        }
+        if (piece == NULL && bytes[i] == 'a' && check_below(&state, 8) == 0) {
+            out[n++] = '|';
+        }
+    }
+    return n;
+}
+
 static bool random_add(model *m, uint32_t alphabet)
 {
-    static const string_kind kinds[] = {STRING_SUFFIX, STRING_CONTAINS, STRING_LIKE, STRING_ILIKE};
-    string_kind kind = kinds[check_below(&state, 4)];
+    static const string_kind kinds[] = {STRING_SUFFIX, STRING_CONTAINS, STRING_LIKE, STRING_ILIKE,
+                                        STRING_MATCHES};
+    string_kind kind = kinds[check_below(&state, 5)];
+    if (kind == STRING_MATCHES) {
+        char wild[64], written[512];
+        uint32_t size = random_bytes(wild, check_below(&state, 4) == 0 ? 12 : 4, alphabet, true);
+        return model_add(m, kind, written, as_regex(wild, size, written), "");
+    }
     bool like = kind == STRING_LIKE || kind == STRING_ILIKE;
     char bytes[64];
     uint32_t length = random_bytes(bytes, check_below(&state, 4) == 0 ? 15 : 5, alphabet, like);

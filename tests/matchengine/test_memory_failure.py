@@ -6,6 +6,7 @@ The hook that fails allocations exists in a sanitize or coverage build only.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,7 @@ FILTERS = [
     "b >= 10 AND b < 12 OR b BETWEEN 3 AND 4",
     "s BETWEEN 'ab' AND 'ad' AND STARTS_WITH(s, 'ab')",
     "ENDS_WITH(s, 'cd') OR CONTAINS(s, 'bc') OR s LIKE 'a_c%' OR s ILIKE 'AB%b%'",
+    "MATCHES(s, 'a[a-c]+d') AND NOT MATCHES(s, '[^x]*') OR MATCHES(s, '(.|x)*b(.|x){9}')",
     "EXISTS(a) AND n.x IS NULL",
     "(a = 1 OR b = 2) AND (a = 2 OR b = 3 OR s = 'abcd')",
     'new.path.of.some.length = 1 OR "another new path" IN (1, 2, 3)',
@@ -55,7 +57,7 @@ EVENTS: list[dict[str, Any]] = [
 
 def filled() -> Matcher[Any]:
     matcher: Matcher[Any] = Matcher()
-    for number, filter in enumerate(FILTERS[:9]):
+    for number, filter in enumerate(FILTERS[:10]):
         matcher.add(filter, id=number, to=number % 3)
     return matcher
 
@@ -172,6 +174,12 @@ def test_match_batch(form: str) -> None:
         batch = "\n".join(map(json.dumps, batch)).encode()
     wanted = filled().match_batch(EVENTS)[:] * 20
     assert fail_reading(lambda matcher: matcher.match_batch(batch)[:]) == wanted
+
+
+def test_pickling() -> None:
+    """What `save` does, too, before it writes."""
+    data = fail_reading(pickle.dumps)
+    assert pickle.loads(data).match(EVENTS[1]) == filled().match(EVENTS[1])
 
 
 def test_check_takes_nothing() -> None:

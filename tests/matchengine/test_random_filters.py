@@ -169,7 +169,17 @@ def test_damaged_bytes_are_refused_or_another_filter(
 PIECES = [
     *["a", "b.c", '"q ""x"', '"in"', "(", ")", "AND", "OR", "NOT", "=", "<", "!=", "5", "-", "007"],
     *["1.5e3", "'x'", "'it''s'", "IN", "IN (1, 2)", ",", "LIKE", "ILIKE 'x!%'", "ESCAPE '!'", "IS"],
-    *["BETWEEN", "BETWEEN 1 AND", "NULL", "EXISTS(a)", "f(", "STARTS_WITH(", "MATCHES(", "TRUE"],
+    *[
+        "BETWEEN",
+        "BETWEEN 1 AND",
+        "NULL",
+        "EXISTS(a)",
+        "f(",
+        "STARTS_WITH(",
+        "MATCHES(",
+        "MATCHES(a, '",
+        "TRUE",
+    ],
     *[":p", ":q", "é", "😀", ";", "'", '"', ".", "!", "a.", "5x", "+", "a = 1", "(a OR b)"],
     *["NOT c", "9" * 1001, "\ud800", "\0", " ", "\n"],
 ]
