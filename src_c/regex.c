@@ -15,6 +15,7 @@ struct regex {
     uint32_t classes;     /* columns of the table; 0: there is none */
     uint32_t bound_count; /* stretches of code points from 0x80 on */
     uint32_t count;       /* instructions */
+    uint32_t set_count;
     union {
         struct {
             const uint16_t *cells;
@@ -74,6 +75,7 @@ static size_t lay_out(regex *r, char *block, const regex_program *p, const regex
     } else {
         const regex_sets *s = &p->sets;
         r->count = p->count;
+        r->set_count = s->count;
         r->code = copy_part(block, &size, p->code, p->count * sizeof *p->code);
         r->sets = copy_part(block, &size, s->all, s->count * sizeof *s->all);
         r->ranges = copy_part(block, &size, s->ranges, s->range_count * sizeof *s->ranges);
@@ -103,13 +105,17 @@ static regex *pack(heap *h, const regex_program *p, const regex_table *t)
     return r;
 }
 
-regex *regex_compile_as(heap *h, const char *pattern, size_t length, bool with_table)
+regex *regex_compile_as(heap *h, const char *pattern, size_t length, bool with_table,
+                        regex_ends *ends)
 {
     regex_program program;
     regex_table table = {.heap = h};
     me_error error;
     if (regex_parse(h, pattern, length, &program, &error) != ME_OK) {
         return NULL;
+    }
+    if (ends != NULL) {
+        regex_find_ends(&program, ends);
     }
     regex *r = NULL;
     me_status status = with_table ? regex_table_make(h, &program, &table) : ME_FILTER_LIMIT;
@@ -121,9 +127,9 @@ regex *regex_compile_as(heap *h, const char *pattern, size_t length, bool with_t
     return r;
 }
 
-regex *regex_compile(heap *h, const char *pattern, size_t length)
+regex *regex_compile(heap *h, const char *pattern, size_t length, regex_ends *ends)
 {
-    return regex_compile_as(h, pattern, length, true);
+    return regex_compile_as(h, pattern, length, true, ends);
 }
 
 void regex_free(heap *h, regex *r)
@@ -204,21 +210,35 @@ uint32_t regex_ways_add(regex_ways *w, uint32_t from)
     return passed;
 }
 
-/* Bytes of scratch an instruction: two lists that wait, a stack, a mark. */
-#define SCRATCH (3 * sizeof(uint16_t) + sizeof(uint32_t))
-
+/* Bytes of scratch: for an instruction two lists that wait, a stack and a mark; for a set what is
+ * known of it in this round. */
 uint32_t regex_state_words(const regex *r)
 {
-    return r->classes != 0 ? 0 : (uint32_t)((r->count * SCRATCH + 7) / 8);
+    size_t bytes = r->count * (3 * sizeof(uint16_t) + sizeof(uint32_t));
+    bytes += r->set_count * 2 * sizeof(uint32_t);
+    return r->classes != 0 ? 0 : (uint32_t)((bytes + 7) / 8);
+}
+
+/* Does the set have the code point of this round? Many instructions may ask for one set. */
+static bool takes(const regex *r, uint32_t *known, uint32_t round, uint32_t set, uint32_t point)
+{
+    uint32_t *asked = &known[2 * set], *answer = asked + 1;
+    if (*asked != round) {
+        const regex_set *s = &r->sets[set];
+        *asked = round;
+        *answer = regex_set_has(r->ranges + s->start, s->count, point);
+    }
+    return *answer != 0;
 }
 
 bool regex_follow(const regex *r, const char *text, size_t length, uint64_t *state, uint64_t *steps)
 {
     regex_ways ways = {.code = r->code, .marks = (uint32_t *)state};
-    ways.waiting = (uint16_t *)(ways.marks + r->count);
+    uint32_t *known = ways.marks + r->count;
+    ways.waiting = (uint16_t *)(known + 2 * (size_t)r->set_count);
     ways.stack = ways.waiting + r->count;
     uint16_t *before = ways.stack + r->count;
-    memset(ways.marks, 0, r->count * sizeof *ways.marks);
+    memset(ways.marks, 0, (r->count + 2 * (size_t)r->set_count) * sizeof *ways.marks);
     regex_ways_start(&ways);
     *steps += regex_ways_add(&ways, 0);
     for (size_t at = 0; at < length && ways.count > 0;) {
@@ -230,8 +250,7 @@ bool regex_follow(const regex *r, const char *text, size_t length, uint64_t *sta
         *steps += count;
         for (uint32_t i = 0; i < count; i++) {
             const regex_instruction *code = &r->code[before[i]];
-            const regex_set *set = &r->sets[code->set];
-            if (code->op == REGEX_SET && regex_set_has(r->ranges + set->start, set->count, point)) {
+            if (code->op == REGEX_SET && takes(r, known, ways.round, code->set, point)) {
                 *steps += regex_ways_add(&ways, before[i] + 1u);
             }
         }

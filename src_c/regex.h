@@ -49,9 +49,16 @@ typedef struct regex regex;
  * ME_FILTER_LIMIT or ME_NOMEM. Holds no memory afterwards. */
 me_status regex_check(heap *h, const char *pattern, size_t length, me_error *error);
 
+/* Bytes that a matching string may begin and end with, as sets of 256 bits. Other strings need not
+ * be tried. */
+typedef struct regex_ends {
+    uint64_t first[4], last[4];
+    bool empty; /* the empty string matches */
+} regex_ends;
+
 /* The pattern has passed regex_check. NULL: no memory. The regex is one block that never changes,
- * so any number of threads may use it. */
-regex *regex_compile(heap *h, const char *pattern, size_t length);
+ * so any number of threads may use it. `ends` may be NULL. */
+regex *regex_compile(heap *h, const char *pattern, size_t length, regex_ends *ends);
 void regex_free(heap *h, regex *r); /* NULL is fine */
 
 /* Words of scratch memory that regex_match needs; 0 when it has a table. */
@@ -59,6 +66,16 @@ uint32_t regex_state_words(const regex *r);
 
 /* Never fails. A few nanoseconds a code point with a table, else at most REGEX_STATES steps. */
 bool regex_match(const regex *r, const char *text, size_t length, uint64_t *state);
+
+/* May a string with these ends match? */
+static inline bool regex_ends_fit(const regex_ends *e, const char *text, size_t length)
+{
+    if (length == 0) {
+        return e->empty;
+    }
+    unsigned char a = (unsigned char)text[0], b = (unsigned char)text[length - 1];
+    return (e->first[a / 64] >> a % 64 & e->last[b / 64] >> b % 64 & 1) != 0;
+}
 
 /* Bytes that every matching string holds: at its start, at its end, or anywhere. Lengths may be 0.
  * They need not be whole code points. */

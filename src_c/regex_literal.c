@@ -1,4 +1,5 @@
-/* regex_literal.c - what every string of a regex must hold, from what its parts must hold.
+/* regex_literal.c - what every string of a regex must hold, from what its parts must hold; how it
+ * may begin and end.
  *
  *     part            start   finish   inner     exact
  *     cat             cat     cat      cat       yes
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "regex_parts.h"
+#include "value.h"
 
 regex_literals regex_literals_none(void)
 {
@@ -135,4 +137,65 @@ regex_literals regex_literals_repeat(const regex_literals *a, uint32_t least, ui
     }
     l.exact = l.exact && (least == most || l.at[REGEX_START].length == 0);
     return l;
+}
+
+/* ---- ends --------------------------------------------------------------------------------------- */
+
+static void add_bytes(uint64_t bits[4], uint32_t first, uint32_t last)
+{
+    for (uint32_t byte = first; byte <= last; byte++) {
+        bits[byte / 64] |= UINT64_C(1) << byte % 64;
+    }
+}
+
+static unsigned char lead_byte(uint32_t point)
+{
+    char bytes[4];
+    utf8_put(bytes, point);
+    return (unsigned char)bytes[0];
+}
+
+/* Adds the first bytes, or the last ones, of the code points in a set. */
+static void add_set(uint64_t bits[4], const regex_sets *sets, const regex_set *set, bool last)
+{
+    const regex_range *range = sets->ranges + set->start;
+    for (uint32_t i = 0; i < set->count; i++, range++) {
+        if (range->first < 0x80) {
+            add_bytes(bits, range->first, range->last < 0x80 ? range->last : 0x7F);
+        }
+        if (range->last >= 0x80 && last) {
+            add_bytes(bits, 0x80, 0xBF);
+        } else if (range->last >= 0x80) {
+            uint32_t from = range->first < 0x80 ? 0x80 : range->first;
+            add_bytes(bits, lead_byte(from), lead_byte(range->last));
+        }
+    }
+}
+
+/* A split that leads back repeats a block from its start, which cannot be left in another way than
+ * past the split. So one pass over the other jumps, which all lead on, reaches everything: forwards
+ * from the start, backwards from the end. */
+void regex_find_ends(const regex_program *p, regex_ends *out)
+{
+    uint8_t begins[REGEX_STATES + 1] = {true}, ends[REGEX_STATES + 1] = {false};
+    *out = (regex_ends){.empty = false};
+    for (uint32_t i = 0; i < p->count; i++) {
+        const regex_instruction *code = &p->code[i];
+        if (begins[i] && code->op == REGEX_SET) {
+            add_set(out->first, &p->sets, &p->sets.all[code->set], false);
+        } else if (begins[i] && code->op != REGEX_END) {
+            begins[i + 1] |= code->op == REGEX_SPLIT;
+            begins[code->jump > 0 ? i + (uint32_t)code->jump : i] = true;
+        }
+    }
+    out->empty = begins[p->count - 1];
+    for (uint32_t i = p->count; i-- > 0;) {
+        const regex_instruction *code = &p->code[i];
+        if (code->op == REGEX_SET && ends[i + 1]) {
+            add_set(out->last, &p->sets, &p->sets.all[code->set], true);
+        }
+        bool on = code->op == REGEX_SPLIT && ends[i + 1];
+        bool ahead = code->jump > 0 && ends[i + (uint32_t)code->jump];
+        ends[i] = code->op == REGEX_END || on || ahead;
+    }
 }

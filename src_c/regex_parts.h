@@ -101,6 +101,9 @@ me_status regex_parse(heap *h, const char *pattern, size_t length, regex_program
                       me_error *error);
 void regex_program_free(regex_program *p);
 
+/* The ends of its strings (regex_literal.c). */
+void regex_find_ends(const regex_program *p, regex_ends *out);
+
 /* ---- all ways at once (regex.c) ------------------------------------------------------------------- */
 
 /* The instructions that wait for a code point, or are the end. `marks` are all 0 at first. */
@@ -122,7 +125,8 @@ static inline void regex_ways_start(regex_ways *w)
 uint32_t regex_ways_add(regex_ways *w, uint32_t from);
 
 /* regex_compile, with a table where it is small, or in no case. */
-regex *regex_compile_as(heap *h, const char *pattern, size_t length, bool with_table);
+regex *regex_compile_as(heap *h, const char *pattern, size_t length, bool with_table,
+                        regex_ends *ends);
 
 /* regex_match of a regex without a table. `*steps`, of whatever it was, grows by the instructions
  * passed. */

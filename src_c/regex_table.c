@@ -196,17 +196,29 @@ static me_status row_of_waiting(maker *m, uint32_t *row)
     return ME_OK;
 }
 
+static uint32_t lowest_bit(uint64_t bits)
+{
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(bits);
+#else
+    uint32_t at = 0;
+    while ((bits >> at & 1) == 0) {
+        at++;
+    }
+    return at;
+#endif
+}
+
 /* What is waiting when a code point of this class comes in this row. */
 static void step(maker *m, uint32_t row, uint32_t class)
 {
     regex_ways_start(&m->ways);
     for (uint32_t word = 0; word < m->words; word++) {
         uint64_t bits = m->members[(size_t)row * m->words + word];
-        for (uint32_t at = word * 64; bits != 0; bits >>= 1, at++) {
+        for (; bits != 0; bits &= bits - 1, m->work++) {
+            uint32_t at = word * 64 + lowest_bit(bits);
             const regex_instruction *code = &m->program->code[at];
-            m->work++;
-            if ((bits & 1) != 0 && code->op == REGEX_SET &&
-                (m->classes[class] >> code->set & 1) != 0) {
+            if (code->op == REGEX_SET && (m->classes[class] >> code->set & 1) != 0) {
                 m->work += regex_ways_add(&m->ways, at + 1);
             }
         }

@@ -95,9 +95,26 @@ static bool reserve_slot(string_index *ix)
            (room || resize_tables(ix, log_slots));
 }
 
-/* Gives memory back after a removal, where that pays and works. */
+/* Gives memory of regexes without a literal back, where that pays and works. */
+static void trim_each(string_index *ix)
+{
+    uint32_t cap = ix->each_count + ix->each_count / 4;
+    if (ix->each_count == 0) {
+        heap_free(ix->heap, ix->each, ix->each_cap * sizeof *ix->each);
+        ix->each = NULL;
+        ix->each_cap = 0;
+    } else if (ix->each_cap > 16 && ix->each_count < ix->each_cap / 2) {
+        string_each *each =
+            heap_resize(ix->heap, ix->each, ix->each_cap * sizeof *each, cap * sizeof *each);
+        ix->each = each != NULL ? each : ix->each;
+        ix->each_cap = each != NULL ? cap : ix->each_cap;
+    }
+}
+
+/* The same for everything, after a removal. */
 static void trim(string_index *ix)
 {
+    trim_each(ix);
     if (ix->count == 0) {
         heap_free(ix->heap, ix->by_text, tables_size(ix->log_slots));
         heap_free(ix->heap, ix->all, ix->cap * sizeof(string_pattern *));
@@ -157,7 +174,7 @@ void string_index_free(string_index *ix)
     for (uint32_t i = 0; i < ix->count; i++) {
         free_pattern(ix, ix->all[i]);
     }
-    ix->count = 0;
+    ix->count = ix->each_count = 0;
     if (ix->cap != 0) {
         trim(ix);
     }
@@ -204,24 +221,21 @@ uint32_t string_index_find(const string_index *ix, string_kind kind, me_value pa
 
 /* ---- adding and removing -------------------------------------------------------------------- */
 
-/* The list that the pattern is in, or NULL. */
-static needle **list_of(string_index *ix, const string_pattern *p)
-{
-    return p->place == FILED_ANYTHING ? &ix->anything : p->place == FILED_EACH ? &ix->each : NULL;
-}
-
 /* Links a pattern into its place, for which there is room. */
 static void file(string_index *ix, string_pattern *p)
 {
     string_side *side = string_side_of(ix, p);
-    needle **list = list_of(ix, p);
-    if (list != NULL) {
+    if (p->place == FILED_EACH) {
+        ix->each_count++; /* its entry is there */
+        return;
+    }
+    if (p->place == FILED_ANYTHING) {
         p->needle.prev = NULL;
-        p->needle.next = *list;
-        if (*list != NULL) {
-            (*list)->prev = &p->needle;
+        p->needle.next = ix->anything;
+        if (ix->anything != NULL) {
+            ix->anything->prev = &p->needle;
         }
-        *list = &p->needle;
+        ix->anything = &p->needle;
         return;
     }
     needle_set *set = NULL;
@@ -238,9 +252,13 @@ static void file(string_index *ix, string_pattern *p)
 static void unfile(string_index *ix, string_pattern *p)
 {
     needle *n = &p->needle;
-    needle **list = list_of(ix, p);
-    if (list != NULL) {
-        *(n->prev != NULL ? &n->prev->next : list) = n->next;
+    if (p->place == FILED_EACH) {
+        ix->each[p->points] = ix->each[--ix->each_count];
+        ix->each[p->points].pattern->points = p->points;
+        return;
+    }
+    if (p->place == FILED_ANYTHING) {
+        *(n->prev != NULL ? &n->prev->next : &ix->anything) = n->next;
         if (n->next != NULL) {
             n->next->prev = n->prev;
         }

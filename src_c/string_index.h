@@ -23,7 +23,8 @@ void string_index_free(string_index *ix);
 /* Adds a pattern under the caller's number (unique in this index). LIKE and ILIKE take the pattern
  * text and its escape character (a string of one code point, or empty), MATCHES a regex that
  * regex_check accepts. The bytes are copied.
- * Microseconds, whatever the number of patterns. False: no memory, nothing changed.
+ * Microseconds, whatever the number of patterns (for a regex tens of them, at worst some
+ * milliseconds). False: no memory, nothing changed.
  * A pattern is hash-consed: adding an equal (kind, pattern, escape) again is the caller's mistake;
  * it asks string_index_find first. */
 bool string_index_add(string_index *ix, string_kind kind, me_value pattern, me_value escape,

@@ -9,7 +9,8 @@
  *     CONTAINS 'cano'    LIKE '%cano%'   grams[4]   by 4 bytes, wherever the text has them
  *     CONTAINS 'volcanic'                grams[8]   by 8 bytes
  *     LIKE '%'  LIKE '__%'  CONTAINS ''  anything   a list: the number of code points decides
- *     MATCHES '[a-z]+'                   each       a list: every text is matched against them
+ *     MATCHES '[a-z]+'                   each       an array: matched against every text with
+ *                                                   ends that fit
  *
  * A needle of n bytes goes to the widest class of grams that is not wider than n. ILIKE patterns
  * are folded and have tables of their own, searched with the folded text.
@@ -25,7 +26,8 @@
  *     that differ early, at worst the number of needles nested in each other there);
  *   - per pattern found, constant, but for LIKE patterns that say more than their needle, and for
  *     regexes: those are matched against the text, once;
- *   - per regex without a literal, one match (regex.h), which ends where nothing can match any more.
+ *   - per regex without a literal, 3 ns, and where first and last byte fit one match (regex.h),
+ *     which ends where nothing can match any more.
  *
  * What an enemy can do, on a text of 10,000 bytes:
  *     1,000 needles a, aa, aaa, ... on a^n             0.5 to 0.8 us per byte (5 without hops)
@@ -54,12 +56,12 @@ typedef enum string_place {
 } string_place;
 
 typedef struct string_pattern {
-    needle needle;   /* first: the tries hand it back; lists use its links only */
+    needle needle;   /* first: the tries hand it back; FILED_ANYTHING uses its links only */
     uint32_t number; /* the caller's */
     uint32_t slot;   /* its place in `all` */
     uint32_t hash;   /* of kind, text and escape */
     uint32_t length; /* of the text */
-    uint32_t points; /* FILED_ANYTHING: code points that it asks for ... */
+    uint32_t points; /* FILED_ANYTHING: code points that it asks for; FILED_EACH: its place */
     bool open;       /* ... at least, or exactly */
     bool decided;    /* the needle at its place is all that it asks for */
     uint8_t kind;    /* string_kind */
@@ -72,6 +74,14 @@ typedef struct string_pattern {
     };
     char text[]; /* the pattern, then its escape */
 } string_pattern;
+
+/* A regex without a literal. What a string must begin and end with is kept here, side by side for
+ * all of them, because most of those that a string does not match end at its first byte: they are
+ * passed over without being touched. */
+typedef struct string_each {
+    string_pattern *pattern;
+    regex_ends ends;
+} string_each;
 
 /* The patterns that are searched with the text as it is, or with its fold. */
 typedef struct string_side {
@@ -94,7 +104,8 @@ struct string_index {
     uint32_t *by_number;  /* behind by_text, in the same block */
     string_side sides[2]; /* [0] plain, [1] folded */
     needle *anything;     /* patterns without a literal, of either side */
-    needle *each;         /* regexes without a literal */
+    string_each *each;    /* regexes without a literal; the entry behind them is for the next */
+    uint32_t each_count, each_cap;
 };
 
 static inline string_side *string_side_of(string_index *ix, const string_pattern *p)

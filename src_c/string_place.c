@@ -136,17 +136,23 @@ static uint32_t regex_pieces(const regex *r, like_piece pieces[REGEX_PLACES])
 /* Compiles a regex and chooses its needle. False: no memory. */
 static bool place_regex(string_index *ix, string_pattern *p)
 {
-    p->regex = regex_compile(ix->heap, p->text, p->length);
+    regex_ends ends;
+    p->regex = regex_compile(ix->heap, p->text, p->length, &ends);
     if (p->regex == NULL) {
         return false;
     }
     like_piece pieces[REGEX_PLACES];
     uint32_t count = regex_pieces(p->regex, pieces);
-    if (count == 0) {
-        p->place = FILED_EACH;
-    } else {
+    if (count > 0) {
         choose_needle(ix, p, pieces, count);
+        return true;
     }
+    p->place = FILED_EACH;
+    p->points = ix->each_count;
+    if (!heap_reserve(ix->heap, &ix->each, &ix->each_cap, p->points + 1, sizeof *ix->each)) {
+        return false;
+    }
+    ix->each[p->points] = (string_each){p, ends};
     return true;
 }
 

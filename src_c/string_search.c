@@ -192,10 +192,10 @@ static void search_anything(const string_index *ix, search *s)
 /* The regexes without a literal. */
 static void search_each(const string_index *ix, search *s)
 {
-    for (const needle *n = ix->each; n != NULL; n = n->next) {
-        const string_pattern *p = (const string_pattern *)n;
-        if (holds(s, p)) {
-            s->hits->numbers[s->hits->count++] = p->number;
+    for (uint32_t i = 0; i < ix->each_count; i++) {
+        const string_each *one = &ix->each[i];
+        if (regex_ends_fit(&one->ends, s->text, s->length) && holds(s, one->pattern)) {
+            s->hits->numbers[s->hits->count++] = one->pattern->number;
         }
     }
 }

@@ -29,11 +29,14 @@ static bool validate_slots(const string_index *ix, const char **why)
 static bool validate_place(const string_index *ix, const string_pattern *p, const char **why)
 {
     const needle *n = &p->needle;
-    if (p->place == FILED_ANYTHING || p->place == FILED_EACH) {
-        const needle *first = p->place == FILED_EACH ? ix->each : ix->anything;
-        REQUIRE(p->place == FILED_EACH ? p->regex != NULL : p->like == NULL);
-        REQUIRE((p->place == FILED_EACH) <= (p->kind == STRING_MATCHES));
-        REQUIRE(n->prev != NULL ? n->prev->next == n : first == n);
+    if (p->place == FILED_EACH) {
+        REQUIRE(p->kind == STRING_MATCHES && p->regex != NULL);
+        REQUIRE(p->points < ix->each_count && ix->each[p->points].pattern == p);
+        return true;
+    }
+    if (p->place == FILED_ANYTHING) {
+        REQUIRE(p->like == NULL);
+        REQUIRE(n->prev != NULL ? n->prev->next == n : ix->anything == n);
         REQUIRE(n->next == NULL || n->next->prev == n);
         return true;
     }
@@ -59,6 +62,11 @@ static bool validate_place(const string_index *ix, const string_pattern *p, cons
 /* Each set has one key more than nodes, so nothing is in it that is not in `all`. */
 static bool validate_totals(const string_index *ix, const char **why)
 {
+    uint32_t each = 0;
+    for (uint32_t i = 0; i < ix->count; i++) {
+        each += ix->all[i]->place == FILED_EACH;
+    }
+    REQUIRE(each == ix->each_count && each <= ix->each_cap);
     for (uint32_t s = 0; s < 2; s++) {
         const string_side *side = &ix->sides[s];
         uint32_t filed = 0, keys = 0, nodes = 0;

@@ -41,7 +41,41 @@ MATCHER = "tests/matchengine/test_matcher.py"
 FILES = "tests/matchengine/test_file_format.py"
 ATOMIC = "tests/matchengine/test_atomic.py"
 
+REGEX = "tests/matchengine/test_regex.py"
+
 BUGS = [
+    Bug(
+        "a range of a regex loses its first code point",
+        "src_c/regex_set.c",
+        "return low < count && ranges[low].first <= point;",
+        "return low < count && ranges[low].first < point;",
+        c=("test_regex",),
+        python=(REGEX, VECTORS),
+    ),
+    Bug(
+        "the literal of a regex is one of x+ taken for x",
+        "src_c/regex_literal.c",
+        "l.exact = l.exact && (least == most || l.at[REGEX_START].length == 0);",
+        "l.exact = l.exact && least > 0;",
+        c=("test_regex",),
+        python=(REGEX,),
+    ),
+    Bug(
+        "the ends of a regex forget what is skipped",
+        "src_c/regex_literal.c",
+        "bool ahead = code->jump > 0 && ends[i + (uint32_t)code->jump];",
+        "bool ahead = code->op == REGEX_JUMP && ends[i + (uint32_t)code->jump];",
+        c=("test_regex",),
+        python=(REGEX,),
+    ),
+    Bug(
+        "a doubled quote moves the place of an error in a regex",
+        "src_c/parse_leaf.c",
+        "place += string->start[place] == '\\'' ? 2 : 1;",
+        "place += string->start[place] == '\\'' ? 1 : 1;",
+        c=("test_parse",),
+        python=(REGEX, "tests/matchengine/test_errors.py"),
+    ),
     Bug(
         "an open bound is closed",
         "src_c/acquire.c",

@@ -49,7 +49,7 @@ static bool entry_holds(const entry *e, const char *s, size_t length)
     }
     if (e->kind == STRING_MATCHES) { /* test_regex.c has tested it */
         heap h = {0};
-        regex *r = regex_compile(&h, e->bytes, n);
+        regex *r = regex_compile(&h, e->bytes, n, NULL);
         uint64_t *words = malloc((regex_state_words(r) + 1) * sizeof *words);
         bool answer = regex_match(r, s, length, words);
         free(words);

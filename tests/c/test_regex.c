@@ -34,9 +34,10 @@ static bool ask(const char *pattern, size_t pattern_length, const char *text, si
 {
     heap h = {0};
     bool answers[2] = {false, false};
+    regex_ends ends;
     char *code = exact(pattern, pattern_length), *s = exact(text, length);
     for (int with_table = 0; with_table < 2; with_table++) {
-        regex *r = regex_compile_as(&h, code, pattern_length, with_table == 1);
+        regex *r = regex_compile_as(&h, code, pattern_length, with_table == 1, &ends);
         CHECK(r != NULL);
         if (r == NULL) {
             continue;
@@ -45,6 +46,7 @@ static bool ask(const char *pattern, size_t pattern_length, const char *text, si
         uint64_t *scratch = malloc((words + 1) * sizeof *scratch);
         answers[with_table] = regex_match(r, s, length, scratch);
         CHECK(!answers[with_table] || literals_hold(r, s, length));
+        CHECK(!answers[with_table] || regex_ends_fit(&ends, s, length));
         free(scratch);
         regex_free(&h, r);
     }
@@ -236,7 +238,7 @@ static void expect_literals(const char *pattern, const char *start, const char *
 {
     heap h = {0};
     const char *wanted[] = {start, finish, inner};
-    regex *r = regex_compile(&h, pattern, strlen(pattern));
+    regex *r = regex_compile(&h, pattern, strlen(pattern), NULL);
     for (uint32_t place = 0; place < REGEX_PLACES; place++) {
         regex_needle n = regex_literal_at(r, (regex_place)place);
         bool same =
@@ -307,8 +309,8 @@ static void test_linear(void)
         CHECK(regex_parse(&h, hostile[i], n, &program, &error) == ME_OK);
         uint64_t count = program.count;
         regex_program_free(&program);
-        regex *slow = regex_compile_as(&h, hostile[i], n, false);
-        regex *fast = regex_compile(&h, hostile[i], n);
+        regex *slow = regex_compile_as(&h, hostile[i], n, false, NULL);
+        regex *fast = regex_compile(&h, hostile[i], n, NULL);
         uint64_t *scratch = malloc((regex_state_words(slow) + 1) * sizeof *scratch);
         for (int which = 0; which < 2; which++) {
             const char *text = which == 0 ? as : abs;
@@ -333,12 +335,12 @@ static void test_tables(void)
     static const char *const small[] = {"[a-z]+@[a-z]+[.]com", ".{0,1000}", "\\p{L}+", "(a+)+b"};
     static const char *const not_small[] = {"(a|b)*a(a|b){20}", "(a?){1000}"};
     for (size_t i = 0; i < 4; i++) {
-        regex *r = regex_compile(&h, small[i], strlen(small[i]));
+        regex *r = regex_compile(&h, small[i], strlen(small[i]), NULL);
         CHECK(regex_state_words(r) == 0 && h.bytes < 50000);
         regex_free(&h, r);
     }
     for (size_t i = 0; i < 2; i++) {
-        regex *r = regex_compile(&h, not_small[i], strlen(not_small[i]));
+        regex *r = regex_compile(&h, not_small[i], strlen(not_small[i]), NULL);
         CHECK(regex_state_words(r) > 0 && regex_state_words(r) <= REGEX_STATES * 10 / 8);
         regex_free(&h, r);
     }
@@ -363,7 +365,7 @@ static void test_no_memory(void)
         regex *r = NULL;
         for (allowed = 0; i < 3 && r == NULL && allowed < 1000; allowed++) {
             heap_fail_after(allowed);
-            r = regex_compile(&h, patterns[i], n);
+            r = regex_compile(&h, patterns[i], n, NULL);
             heap_fail_after(SIZE_MAX);
             CHECK(r != NULL || h.bytes == 0);
         }

@@ -82,6 +82,9 @@ def some_piece(rng: random.Random, depth: int) -> tuple[str, str]:
     else:
         inner, text = some_regex(rng, depth - 1)
         regex = f"({inner})"
+    if kind == "group" and any(one in regex for one in "*+,"):  # `re` would take for ever
+        quantifier, times = rng.choice([("", 1), ("", 1), ("?", 1), ("{2}", 2)])
+        return regex + quantifier, text * times
     low, high = rng.choice([0, 1, 2]), rng.choice([2, 3])
     quantifier, times = rng.choice(
         [("", 1)] * 6
@@ -109,6 +112,7 @@ def test_random_pairs_against_re() -> None:
         matcher: Matcher[str] = Matcher()
         matcher.add(attr("a").matches(regex), id="alone")
         matcher.validate()
+        text = text[:16]  # even so: `re` goes back, and forth again
         for tried in [text, *(spoiled(rng, text) for _ in range(EACH - 1))]:
             expected = oracle.fullmatch(tried) is not None
             assert matcher.matches_any({"a": tried}) is expected, (regex, tried)
