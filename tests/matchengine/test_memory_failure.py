@@ -55,9 +55,12 @@ EVENTS: list[dict[str, Any]] = [
 ]
 
 
+FILLED = 10  # subscriptions of a filled matcher
+
+
 def filled() -> Matcher[Any]:
     matcher: Matcher[Any] = Matcher()
-    for number, filter in enumerate(FILTERS[:10]):
+    for number, filter in enumerate(FILTERS[:FILLED]):
         matcher.add(filter, id=number, to=number % 3)
     return matcher
 
@@ -98,7 +101,7 @@ def test_add(form: str) -> None:
     for text in FILTERS:
         filter: str | Filter = parse(text) if form == "filter" else text
         fail_in_turn(matcher, lambda filter=filter: matcher.add(filter, to=12))
-    assert len(matcher) == 9 + len(FILTERS)
+    assert len(matcher) == FILLED + len(FILTERS)
 
 
 def test_add_many() -> None:
