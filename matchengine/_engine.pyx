@@ -19,6 +19,7 @@ from matchengine.errors import EventError
 from matchengine.values import plain_event
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
@@ -349,32 +350,60 @@ cdef class Store:
             raise MemoryError()
         return found
 
-    def _examine(self, event, handle):
-        """Ask why a live handle matches a mapping, or why it does not.
+    def _plain(self, event):
+        """A copy of a mapping that `_examine` takes. Raises EventError."""
+        return plain_event(event, self.limits)
 
-        Returns (matched, leaves, rows): for every leaf of the filter, in order, its truth and the
-        values at its path; for every row the kind of its anchor, the number of the first leaf on
-        the anchor's path (-1: none), and the stage that the event came to. What the engine answers
-        lives in the scratch, and becomes objects after the lock. Raises EventError, MemoryError.
+    def _examine(self, event, handle):
+        """Ask why the subscription of `handle` matches an event, or why it does not.
+
+        `event` comes from `_plain`, or is JSON as bytes. Returns None when no subscription has the
+        handle, else (filter, matched, leaves, rows): the filter as bytes; for every leaf of it, in
+        order, its truth and the values at its path; for every row the kind of its anchor, the
+        number of the first leaf on the anchor's path (-1: none), and the stage that the event came
+        to. All of one moment: between the look for the handle and the last answer runs nobody's
+        code. The answers become objects after the lock. Raises EventError, MemoryError.
         """
         cdef Scratch scratch = Scratch()
         cdef _c.me_explanation found
+        cdef _c.me_error error
         cdef _c.me_status status = _c.ME_OK
-        cdef Walk walked
+        cdef Walk walked = WALKED
         cdef uint32_t number = handle
-        event = plain_event(event, self.limits)
+        cdef bint is_text = isinstance(event, bytes)
+        cdef bint live
+        cdef size_t size = 0
+        cdef uint8_t *filter = NULL
         self.write_lock()
-        walked = scratch.walk(self.engine, &self.limits, <dict>event, True)
-        if walked == WALKED:
+        live = _c.me_engine_is_live(self.engine, number)
+        if live and is_text:
+            status = _c.me_event_json(
+                self.engine, scratch.event, PyBytes_AS_STRING(event), PyBytes_GET_SIZE(event),
+                &error)
+        elif live:
+            walked = scratch.walk(self.engine, &self.limits, <dict>event, True)
+        if live and walked == WALKED and status == _c.ME_OK:
             status = _c.me_engine_explain(self.engine, scratch.event, number, &found)
+            size = _c.me_engine_filter(self.engine, number, NULL, 0)
+            filter = <uint8_t *>PyMem_Malloc(size)
+            if filter != NULL:
+                _c.me_engine_filter(self.engine, number, filter, size)
         _c.me_engine_write_unlock(self.engine)
-        if walked == REFUSED:
-            raise scratch.refusal()
-        if walked != WALKED:
-            raise EventError("the event changes while it is read")
-        if status != _c.ME_OK:
-            raise MemoryError()
-        return bool(found.matched), leaves_of(&found), rows_of(&found)
+        try:
+            if not live:
+                return None
+            if walked == REFUSED:
+                raise scratch.refusal()
+            if walked != WALKED:
+                raise EventError("the event changes while it is read")
+            if status == _c.ME_EVENT or status == _c.ME_EVENT_LIMIT:
+                self.count(event)  # raises it, with the place
+            if status != _c.ME_OK or size == 0 or filter == NULL:
+                raise MemoryError()
+            ir = PyBytes_FromStringAndSize(<const char *>filter, size)
+            return ir, bool(found.matched), leaves_of(&found), rows_of(&found)
+        finally:
+            PyMem_Free(filter)
 
     def _numbers(self):
         """The engine's statistics and counters as a dict."""
@@ -416,8 +445,9 @@ cdef list leaves_of(_c.me_explanation *found):
     for i in range(found.value_count):
         if found.values[i].path != _c.ME_NO_PATH:
             values.setdefault(found.values[i].path, []).append(value_of(&found.values[i].value))
+    shared = {path: tuple(some) for path, some in values.items()}
     return [
-        (TRUTHS[<int>found.leaves[i].truth], tuple(values.get(found.leaves[i].path, ())))
+        (TRUTHS[<int>found.leaves[i].truth], shared.get(found.leaves[i].path, ()))
         for i in range(found.leaf_count)
     ]
 

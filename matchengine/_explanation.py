@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matchengine import _filters
+from matchengine._ids import show
 from matchengine._printer import Node, canonical_text
 from matchengine.filters import Filter
 
@@ -40,6 +41,8 @@ _STAGES = {
     "matched": "which the event meets, and the rest holds",
 }
 _SHOWN = 5  # values of one attribute in a text
+_BITS = 10_000  # of an int, beyond which Python may refuse to print it
+_LISTED = 100  # values of one attribute in a dict: an array may be long, and have many predicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,14 @@ class Explanation:
 
     def __str__(self) -> str:
         verb = "matches" if self.matched else f"does not match: the filter is {self.outcome}"
-        lines = [f"{self.id!r} {verb}", f"  {self.filter}"]
-        lines += [f"  - {reason}" for reason in self.reasons]
+        lines = [f"{show(self.id)} {verb}", f"  {_printable(str(self.filter))}"]
+        lines += [f"  - {_printable(str(reason))}" for reason in self.reasons]
         for text, count in Counter(map(str, self.anchors)).items():
             lines.append(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))
         return "\n".join(lines if self.anchors else [*lines, "  no event can match it"])
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as dicts, lists, strings and the event's values."""
+        """The same as dicts, lists, strings and the event's values, 100 at most of an attribute."""
         return {
             "id": self.id,
             "filter": str(self.filter),
@@ -119,7 +122,8 @@ class Explanation:
                     "predicate": reason.predicate,
                     "outcome": reason.outcome,
                     "path": reason.path,
-                    "values": list(reason.values),
+                    "values": list(reason.values[:_LISTED]),
+                    "more": max(0, len(reason.values) - _LISTED),
                 }
                 for reason in self.reasons
             ],
@@ -132,6 +136,10 @@ class Explanation:
     def as_json(self) -> str:
         """`as_dict` as one line of JSON, with the repr of what JSON does not have (bytes, NaN)."""
         known = self.as_dict()
+        try:
+            json.dumps(self.id, default=repr, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            known["id"] = show(self.id)
         for reason in known["reasons"]:
             reason["values"] = [_json_value(value) for value in reason["values"]]
         return json.dumps(known, ensure_ascii=False, default=repr)
@@ -216,7 +224,16 @@ def _deciding(
 
 
 def _json_value(value: object) -> object:
-    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if type(value) is int and value.bit_length() > _BITS:
+        return _filters.decimal(value)
+    return value
+
+
+def _printable(text: str) -> str:
+    """The text on one line, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _value_text(value: object) -> str:

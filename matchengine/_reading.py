@@ -1,4 +1,4 @@
-"""What `Matcher.add_many` takes, a mapping, pairs, or JSON lines, as pairs of id and filter.
+"""What `Matcher.add_many` takes (a mapping, pairs, JSON lines) as id, filter and destination.
 
 Reading runs other people's code (mappings, iterators), so it comes before any lock. Filters are
 handed on as they are: whoever parses them asks, after an error, where the bad one stood.
@@ -13,19 +13,23 @@ from typing import Any
 
 from matchengine.errors import FilterSyntaxError
 
-__all__ = ["read_subscriptions"]
+__all__ = ["is_buffer", "read_subscriptions"]
 
-#: The pairs, and what tells where pair `n` with its id stands.
-Pairs = tuple[Iterator[tuple[Any, Any]], Callable[[int, Any], str]]
+#: Id, filter, and destination or None; and what tells where number `n` with its id stands.
+Triples = tuple[Iterator[tuple[Any, Any, Any]], Callable[[int, Any], str]]
 
 
-def read_subscriptions(subscriptions: Any) -> Pairs:
-    """Pairs of id and filter, and what tells where pair `n` with its id stands."""
+def read_subscriptions(subscriptions: Any) -> Triples:
+    """Id, filter and destination of each, and what tells where number `n` with its id stands."""
     if isinstance(subscriptions, Mapping):
-        return iter(list(subscriptions.items())), lambda n, id: f"the filter of {reprlib.repr(id)}"
+        items = list(subscriptions.items())
+        return (
+            ((id, filter, None) for id, filter in items),
+            lambda n, id: f"the filter of {reprlib.repr(id)}",
+        )
     if isinstance(subscriptions, str):
         return _read_lines(subscriptions.split("\n"))
-    if _is_buffer(subscriptions):
+    if is_buffer(subscriptions):
         return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
     return (
         _read_pairs(subscriptions),
@@ -33,14 +37,14 @@ def read_subscriptions(subscriptions: Any) -> Pairs:
     )
 
 
-def _read_pairs(pairs: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def _read_pairs(pairs: Iterable[Any]) -> Iterator[tuple[Any, Any, Any]]:
     for number, pair in enumerate(pairs):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(f"item {number} is no pair of id and filter: {reprlib.repr(pair)}")
-        yield pair[0], pair[1]
+        yield pair[0], pair[1], None
 
 
-def _is_buffer(subscriptions: object) -> bool:
+def is_buffer(subscriptions: object) -> bool:
     if isinstance(subscriptions, list | tuple):
         return False
     try:
@@ -50,21 +54,21 @@ def _is_buffer(subscriptions: object) -> bool:
     return True
 
 
-def _read_lines(lines: list[Any]) -> Pairs:
-    """Ids and filters of JSON lines; blank lines are skipped."""
+def _read_lines(lines: list[Any]) -> Triples:
+    """Ids, filters and destinations of JSON lines; blank lines are skipped."""
     numbers: list[int] = []
 
-    def pairs() -> Iterator[tuple[Any, Any]]:
+    def triples() -> Iterator[tuple[Any, Any, Any]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                pair = _pair_of(number, line)
+                triple = _triple_of(number, line)
                 numbers.append(number)
-                yield pair
+                yield triple
 
-    return pairs(), lambda n, id: f"line {numbers[n]}"
+    return triples(), lambda n, id: f"line {numbers[n]}"
 
 
-def _pair_of(number: int, line: str | bytes) -> tuple[Any, str]:
+def _triple_of(number: int, line: str | bytes) -> tuple[Any, str, Any]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -74,7 +78,10 @@ def _pair_of(number: int, line: str | bytes) -> tuple[Any, str]:
     id = _hashable(record.get("id"))
     if isinstance(id, dict):
         raise FilterSyntaxError(f"line {number}: an object cannot be an id")
-    return id, record["filter"]
+    to = record.get("to")
+    if to is not None and (type(to) is not int or not 0 <= to < 2**32 - 1):
+        raise FilterSyntaxError(f'line {number}: "to" is no number of a destination: {to!r:.50}')
+    return id, record["filter"], to
 
 
 def _hashable(id: Any) -> Any:

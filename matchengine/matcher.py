@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import itertools
-import json
 import operator
 import os
 import threading
@@ -22,7 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from matchengine import _core, _filters, _snapshot
 from matchengine._explanation import Explanation, explanation_of
-from matchengine._reading import read_subscriptions
+from matchengine._reading import is_buffer, read_subscriptions
 from matchengine.errors import (
     DuplicateSubscription,
     FilterSyntaxError,
@@ -158,16 +157,19 @@ class Matcher(_core.Engine, Generic[IdT]):
         """Add many subscriptions as one operation, all or none; return their ids.
 
         `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
-        lines ``{"id": ..., "filter": "..."}`` as str, bytes or a buffer. The errors of `add`.
+        lines ``{"id": ..., "filter": "...", "to": ...}``, of which only the filter is needed, as
+        str, bytes or a buffer. The errors of `add`.
         """
         ids: list[Any] = []
         irs: list[bytes] = []
-        pairs, where = read_subscriptions(subscriptions)
+        numbers: list[int] = []
+        triples, where = read_subscriptions(subscriptions)
         ended = False
         while not ended:
             filters: list[Any] = []
             try:
-                for id, filter in itertools.islice(pairs, SLICE):
+                for id, filter, to in itertools.islice(triples, SLICE):
+                    numbers.append(_core.NO_DESTINATION if to is None else _destination(to))
                     ids.append(id)
                     filters.append(filter)
                 ended = len(filters) < SLICE
@@ -175,7 +177,7 @@ class Matcher(_core.Engine, Generic[IdT]):
                 self._parse_onto(irs, filters, lambda n: where(n, ids[n]))
         with self._writing:
             self._number(ids)
-            handles = self._insert_many(irs, ids, [_core.NO_DESTINATION] * len(ids))
+            handles = self._insert_many(irs, ids, numbers)
             self._enter_many(ids, handles)
             return ids
 
@@ -410,16 +412,23 @@ class Matcher(_core.Engine, Generic[IdT]):
 
         Names the predicates that decide, with what the event has there, and where the engine has
         filed the filter. It asks what `match` uses, and agrees with it. Linear in the filter and
-        the event, and not for the fast path: it is a writer to the lock. Raises
+        the event, but not for the fast path: it is a writer to the lock. Raises
         `UnknownSubscription` and `EventError`.
         """
-        if not isinstance(event, Mapping):
-            self.count(event)  # refuses what is no JSON object, and says where
-            event = json.loads(event if isinstance(event, str) else bytes(event))
+        plain: dict[str, Any] | bytes
+        if isinstance(event, str):
+            plain = event.encode("utf-8", "surrogatepass")
+        elif isinstance(event, Mapping) or not is_buffer(event):
+            plain = self._plain(event)
+        else:
+            plain = bytes(memoryview(event).cast("B"))
         with self._writing:
             handle = self._handle(id)
-            filter = filter_of(self._filter_of(handle))
-            return explanation_of(id, filter, *self._examine(event, handle))
+            found = self._examine(plain, handle)
+            if found is None or self._handles.get(id) != handle:  # gone in between
+                raise UnknownSubscription(id)
+        ir, matched, leaves, rows = found
+        return explanation_of(id, filter_of(ir), matched, leaves, rows)
 
     def stats(self) -> dict[str, Any]:
         """Sizes and counters, as a dict of plain numbers.

@@ -37,8 +37,8 @@ C_ORDER = [
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
     "errors", "limits", "_c", "_filters", "values", "_printer", "filters",
-    "_mapping", "_engine", "_core", "_explanation",
-    "_atomic", "_ids", "_format", "_snapshot", "_reading", "matcher",
+    "_mapping", "_engine", "_core", "_ids", "_explanation",
+    "_atomic", "_format", "_snapshot", "_reading", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
     "_reference_values", "_reference_like", "_reference_regex", "_reference_filter",
     "_reference_parser", "reference",

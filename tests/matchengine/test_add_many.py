@@ -133,3 +133,14 @@ def test_filters_are_read_once() -> None:
     matcher: Matcher[int] = Matcher()
     matcher.add_many((number, f) for number in range(100_000))
     assert len(matcher) == 100_000
+
+
+def test_json_lines_say_where_events_go() -> None:
+    matcher: Matcher[Any] = Matcher()
+    matcher.add_many('{"id": "a", "filter": "x = 1", "to": 7}\n{"id": "b", "filter": "x = 1"}')
+    assert (matcher["a"].to, matcher["b"].to) == (7, None)
+    assert matcher.destinations({"x": 1}) == [7]
+    for bad in ("-1", "true", '"7"', "4294967295", "1.0"):
+        with pytest.raises(FilterSyntaxError, match="line 1"):
+            matcher.add_many(f'{{"id": "c", "filter": "x = 1", "to": {bad}}}')
+    assert len(matcher) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from matchengine import (
     EventError,
     Explanation,
     FilterSyntaxError,
+    Limits,
     Matcher,
     Reason,
     UnknownSubscription,
@@ -232,6 +234,71 @@ def test_beside_other_threads() -> None:
             thread.join()
     assert not wrong
     matcher.validate()
+
+
+class Leaving(Mapping[str, int]):
+    """An event whose reading changes the matcher."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        self.change = change
+
+    def __getitem__(self, key: str) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[str]:
+        self.change()
+        return iter(["a"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_a_subscription_that_goes_while_the_event_is_read() -> None:
+    matcher: Matcher[str] = Matcher()
+    matcher.add("a = 1 AND b > 2", id="it")
+    with pytest.raises(UnknownSubscription):
+        matcher.explain(Leaving(lambda: matcher.discard("it")), "it")
+    matcher.add("a = 1 AND b > 2", id="it")
+    changed = matcher.explain(Leaving(lambda: matcher.replace("it", "TRUE")), "it")
+    assert changed.matched
+    assert str(changed.filter) == "TRUE"
+
+    def exchange() -> None:
+        matcher.remove("it")
+        matcher.add("b = 1", id="other")  # by the same handle
+
+    with pytest.raises(UnknownSubscription):
+        matcher.explain(Leaving(exchange), "it")
+    matcher.validate()
+
+
+def test_many_predicates_on_a_long_array() -> None:
+    found = explain(" OR ".join(f"a = {n}" for n in range(1_000)), {"a": [-1] * 20_000})
+    assert len({id(reason.values) for reason in found.reasons}) == 1
+    assert len(found.as_json()) < 1_000_000
+    assert found.as_dict()["reasons"][0]["more"] == 19_900
+
+
+def test_deep_json_and_long_numbers() -> None:
+    matcher: Matcher[str] = Matcher(limits=Limits(event_depth=100_000, digits=10_000))
+    matcher.add("a = 1", id="it")
+    assert matcher.explain('{"a": ' + "[" * 50_000 + "1" + "]" * 50_000 + "}", "it").matched
+    found = matcher.explain('{"a": ' + "9" * 9_000 + "}", "it")
+    assert not found.matched
+    assert "9" * 9_000 in found.as_json()
+    assert "(9,000 characters)" in str(found)
+
+
+@pytest.mark.parametrize(
+    "id", [math.inf, (math.nan,), 10**5_000, b"x", (1, "a")], ids=["inf", "nan", "long", "b", "t"]
+)
+def test_ids_that_json_does_not_have(id: Any) -> None:
+    matcher: Matcher[Any] = Matcher()
+    matcher.add("a = 'x\x1b[31m\ny'", id=id)
+    found = matcher.explain({"a": 1}, id)
+    json.loads(found.as_json(), parse_constant=pytest.fail)
+    assert "\x1b" not in str(found)
+    assert len(str(found).splitlines()) == 4
 
 
 # ---- the command --------------------------------------------------------------------------------
