@@ -284,8 +284,9 @@ cdef class Store:
             if size == 0:
                 raise MemoryError()
             ir = PyBytes_FromStringAndSize(NULL, size)
-            _c.me_engine_filter(
-                self.engine, number, <uint8_t *>PyBytes_AS_STRING(ir), size)
+            if _c.me_engine_filter(
+                    self.engine, number, <uint8_t *>PyBytes_AS_STRING(ir), size) != size:
+                raise MemoryError()
         finally:
             _c.me_engine_read_unlock(self.engine)
         return ir
@@ -386,8 +387,8 @@ cdef class Store:
             status = _c.me_engine_explain(self.engine, scratch.event, number, &found)
             size = _c.me_engine_filter(self.engine, number, NULL, 0)
             filter = <uint8_t *>PyMem_Malloc(size)
-            if filter != NULL:
-                _c.me_engine_filter(self.engine, number, filter, size)
+            if filter != NULL:  # this takes memory each time
+                size = _c.me_engine_filter(self.engine, number, filter, size)
         _c.me_engine_write_unlock(self.engine)
         try:
             if not live:
