@@ -4,6 +4,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
+cdef extern from "stdbool.h":
+    ctypedef unsigned char c_bool "bool"
+
 cdef extern from "matchengine.h" nogil:
     ctypedef enum me_status:
         ME_OK
@@ -264,6 +267,24 @@ cdef extern from "matchengine.h" nogil:
     me_status me_match(
         const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
         uint32_t *count)
+
+    me_status me_filter_covers(
+        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, c_bool *covers)
+    me_status me_filter_overlaps(
+        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, bint single,
+        c_bool *overlaps)
+
+    ctypedef enum me_relation:
+        ME_COVERING
+        ME_COVERED
+        ME_OVERLAPPING
+
+    me_status me_engine_related(
+        const me_engine *engine, me_event *event, me_relation relation, bint single,
+        uint32_t limit, const uint8_t *filter, size_t length, const uint32_t **result,
+        uint32_t *count)
+    me_status me_engine_keep_notes(me_engine *engine)
+    bint me_engine_keeps_notes(const me_engine *engine)
 
     ctypedef enum me_truth:
         ME_FALSE
