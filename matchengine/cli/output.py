@@ -75,7 +75,12 @@ class Progress:
                 console = importlib.import_module("rich.console").Console(stderr=True)
             except ImportError:
                 return self
-            self._bar = bars.Progress(console=console, transient=True, redirect_stdout=False)
+            self._bar = bars.Progress(
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                auto_refresh=not self._alone,  # no thread of its own beside what is measured
+            )
             self._task = self._bar.add_task(self._what, total=self._total)
             self._bar.start()
         return self
@@ -92,7 +97,7 @@ class Progress:
     def update(self, done: int, what: str | None = None) -> None:
         """Say how far we are, and perhaps at what."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, description=what)
+            self._bar.update(self._task, completed=done, description=what, refresh=self._alone)
 
 
 def complain(message: str) -> None:
