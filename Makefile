@@ -3,7 +3,8 @@
 #     make demo       install, then match a few events with a few rules
 #     make test       the C tests, then the Python tests against the installed package
 #     make bench      the benchmarks                      make lint   formats, linters, types
-#     make soak       engine against twin for minutes     make wheel  sdist and wheel in dist/
+#     make soak       engine against twin for minutes
+#     make wheel      sdist and wheel in dist/, built and installed where nothing else is
 #     make planted    known bugs planted one by one: the tests must catch each
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
@@ -71,8 +72,7 @@ sanitize:
 	$(SANITIZE)/bin/pytest $(ARGS)
 
 wheel: $(VENV)/group-dev
-	rm -rf dist
-	$(BIN)/pyproject-build --outdir dist
+	.ci/wheel $(BIN)/python
 
 clean:
 	rm -rf build dist *.egg-info .venv .venv-sanitize .hypothesis .mypy_cache .ruff_cache .benchmarks

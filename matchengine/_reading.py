@@ -1,19 +1,21 @@
 """What `Matcher.add_many` takes (a mapping, pairs, JSON lines) as id, filter and destination.
 
 Reading runs other people's code (mappings, iterators), so it comes before any lock. Filters are
-handed on as they are: whoever parses them asks, after an error, where the bad one stood.
+handed on as they are: whoever parses them asks, after an error, where the bad one stood. What a
+line of a file of rules is, is said here once, for the command line as well.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from matchengine.errors import FilterSyntaxError
 
-__all__ = ["is_buffer", "read_subscriptions"]
+__all__ = ["is_blank", "is_buffer", "read_subscriptions", "rule_of"]
 
 #: Id, filter, and destination or None; and what tells where number `n` with its id stands.
 Triples = tuple[Iterator[tuple[Any, Any, Any]], Callable[[int, Any], str]]
@@ -60,29 +62,67 @@ def _read_lines(lines: list[Any]) -> Triples:
 
     def triples() -> Iterator[tuple[Any, Any, Any]]:
         for number, line in enumerate(lines, 1):
-            if line.strip():
-                triple = _triple_of(number, line)
+            if not is_blank(line):
+                try:
+                    triple = rule_of(line)
+                except ValueError as error:
+                    raise FilterSyntaxError(f"line {number}: {error}") from None
                 numbers.append(number)
                 yield triple
 
     return triples(), lambda n, id: f"line {numbers[n]}"
 
 
-def _triple_of(number: int, line: str | bytes) -> tuple[Any, str, Any]:
+def is_blank(line: str | bytes) -> bool:
+    """Has the line nothing but JSON's white space?"""
+    return not (line.strip(" \t\r") if isinstance(line, str) else line.strip(b" \t\r"))
+
+
+def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
+    """Id, filter and destination of ``{"id": ..., "filter": "...", "to": ...}``.
+
+    The filter alone is needed; an id of None stands for none. Arrays become tuples, so that every
+    id can be hashed and printed as the JSON that it was. Raises ValueError that says what is wrong.
+    """
     try:
-        record = json.loads(line)
+        record = _DECODER.decode(line if isinstance(line, str) else line.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 (at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (at character {error.pos})") from None
     except (ValueError, RecursionError) as error:
-        raise FilterSyntaxError(f"line {number}: not JSON: {error}") from None
-    if not isinstance(record, dict) or not isinstance(record.get("filter"), str):
-        raise FilterSyntaxError(f'line {number}: expected {{"id": ..., "filter": "..."}}')
-    id = _hashable(record.get("id"))
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError('expected {"id": ..., "filter": "..."}')
+    id = _id_of(record.get("id"))
+    filter: Any = record.get("filter")
+    to: Any = record.get("to")
+    wrong = ""
+    if not isinstance(filter, str):
+        wrong = 'the rule has no "filter" that is a string'
+    elif to is not None and (type(to) is not int or not 0 <= to < 2**32 - 1):
+        wrong = f'"to" is the number of a destination, 0 to {2**32 - 2}'
+    if wrong:
+        raise ValueError(wrong if id is None else f"{json.dumps(id, ensure_ascii=False)}: {wrong}")
+    return id, filter, to
+
+
+def _id_of(id: Any) -> Any:
+    """The id with tuples for arrays, from the inside out."""
     if isinstance(id, dict):
-        raise FilterSyntaxError(f"line {number}: an object cannot be an id")
-    to = record.get("to")
-    if to is not None and (type(to) is not int or not 0 <= to < 2**32 - 1):
-        raise FilterSyntaxError(f'line {number}: "to" is no number of a destination: {to!r:.50}')
-    return id, record["filter"], to
+        raise ValueError("an object cannot be an id")
+    if isinstance(id, float) and math.isinf(id):
+        raise ValueError("infinity cannot be an id")
+    if not isinstance(id, list):
+        return id
+    try:
+        return tuple(map(_id_of, id))
+    except RecursionError:
+        raise ValueError("the id is nested too deeply") from None
 
 
-def _hashable(id: Any) -> Any:
-    return tuple(map(_hashable, id)) if isinstance(id, list) else id
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)

@@ -206,7 +206,7 @@ static void resolve(const me_engine *e, me_event *ev, uint32_t from, uint32_t to
     const paths *p = &e->paths;
     for (uint32_t i = from; i < to; i++) {
         const path_query *q = &ev->log.entries[i].query;
-        if (q->key != NULL && !q->far) {
+        if (q->key != NULL && !q->is_far) {
             uint32_t guess = paths_guess(p, q);
             if (guess != PATH_NONE) {
                 PREFETCH(&p->nodes[guess]);

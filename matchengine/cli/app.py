@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from matchengine.cli import bench, check, explain, match
+from matchengine.cli.command import Commands
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
 from matchengine.cli.source import InputError
 
@@ -74,7 +75,7 @@ def _version_of(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run
 
 
-def _add_foreign_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_foreign_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     for entry_point in metadata.entry_points(group=ENTRY_POINTS):
         try:
             entry_point.load()(commands)

@@ -205,6 +205,15 @@ def test_the_output_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
     assert done.stdout == '{"event": 0, "matches": ["é"]}\n'.encode()
 
 
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "matchengine", "explain", "a = 1", '{"a": 1}'],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"matches" in done.stdout
+
+
 def test_the_installed_command() -> None:
     try:
         found = metadata.distribution("matchengine").entry_points
