@@ -5,6 +5,7 @@
 #     make bench      the benchmarks                      make lint   formats, linters, types
 #     make soak       engine against twin for minutes     make wheel  sdist and wheel in dist/
 #     make planted    known bugs planted one by one: the tests must catch each
+#     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
 #
@@ -24,7 +25,10 @@ SOURCES := setup.py pyproject.toml $(wildcard README.md LICENSE) \
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: demo test bench soak planted lint ctest tsan neon sanitize wheel clean
+TARGET  ?= sequence
+SECONDS ?= 60
+
+.PHONY: demo test bench soak planted fuzz lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -45,10 +49,13 @@ planted: $(VENV)/installed $(VENV)/group-test
 lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror $(wildcard src_c/*.[ch] tests/c/*.[ch])
+	$(BIN)/clang-format --dry-run -Werror $(wildcard src_c/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint matchengine  # runs pycodestyle from PATH
 	$(BIN)/codespell $(wildcard *.md *.py Makefile .ci docs examples src_c matchengine brokers tests benchmarks)
 	$(BIN)/mypy
+
+fuzz:
+	$(MAKE) -C tests/fuzz --no-print-directory TARGET=$(TARGET) SECONDS=$(SECONDS) PYTHON=$(PYTHON)
 
 ctest:
 	$(MAKE) -C tests/c --no-print-directory -s -j$(JOBS) VARIANT=asan
