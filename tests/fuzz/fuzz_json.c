@@ -1,8 +1,10 @@
 /* JSON text as an event: what is accepted, which values are kept in which order, and that neither
  * depends on who asks, on white space, on what was read before or on where the text lies.
  *
- * The first byte chooses limits, the second how many allocations succeed; the rest is the text.
+ * The first byte chooses limits and whether the text is grown by a grammar or is what follows, the
+ * second how many allocations succeed.
  */
+#include "grammar.h"
 #include "json.h"
 #include "json_oracle.h"
 
@@ -20,12 +22,12 @@ typedef struct reader {
     me_error error;
 } reader;
 
-static void open_reader(reader *r, size_t names)
+static void open_reader(reader *r, size_t count)
 {
     memset(r, 0, sizeof *r);
     MUST(paths_init(&r->paths, &r->heap, 1));
     event_log_init(&r->log);
-    for (size_t i = 0; i < names; i++) {
+    for (size_t i = 0; i < count; i++) {
         MUST(paths_intern(&r->paths, wanted[i], strlen(wanted[i])) != PATH_NONE);
     }
 }
@@ -48,6 +50,100 @@ static me_status read_text(reader *r, const char *s, size_t length, const me_lim
         MUST(status == ME_EVENT ? r->error.message[0] != '\0' : r->error.limit != NULL);
     }
     return status;
+}
+
+/* ---- texts that are mostly right, with keys that come again ---------------------------------------- */
+
+static void grow_json_string(stream *s, page *out)
+{
+    static const char *const parts[] = {
+        "a",
+        "b",
+        ".",
+        "x",
+        "\xC3\xA9",
+        "\\u00e9",
+        "\\n",
+        "\\\"",
+        "\\ud83d\\ude00",
+        "\\u0000",
+        "\\/",
+        "0",
+        "long.path.to.a.value",
+        "caf\\u00E9",
+        "\\ud800",
+        "\xED\xA0\x80",
+        "\\u0061",
+        "",
+    };
+    text_say(out, "\"");
+    for (uint32_t count = take_below(s, 4); count > 0; count--) {
+        uint32_t which = take(s);
+        text_say(out, parts[which < 224 ? which % 14 : which % (sizeof parts / sizeof *parts)]);
+    }
+    text_say(out, "\"");
+}
+
+static void grow_json_object(stream *s, page *out, uint32_t depth);
+
+static void grow_json_value(stream *s, page *out, uint32_t depth)
+{
+    static const char *const scalars[] = {
+        "0",
+        "1",
+        "-1.5e3",
+        "true",
+        "false",
+        "null",
+        "-0",
+        "1E400",
+        "123456789012345678901234567890",
+        "9223372036854775808",
+        "01",
+        "1.",
+        "nul",
+        "+1",
+        "0.5",
+        "7",
+    };
+    static const char *const spaces[] = {"", "", "", " ", "\n", "\t"};
+    uint32_t shape = depth == 0 ? 0 : take_below(s, 8);
+    text_say(out, spaces[take_below(s, 6)]);
+    if (shape < 3) {
+        uint32_t which = take(s);
+        text_say(out, scalars[which < 240 ? which % 10 : which % 16]);
+    } else if (shape < 5) {
+        grow_json_string(s, out);
+    } else if (shape == 5) {
+        text_say(out, "[");
+        for (uint32_t i = 0, count = take_below(s, 4); i < count; i++) {
+            text_say(out, i > 0 ? "," : "");
+            grow_json_value(s, out, depth - 1);
+        }
+        text_say(out, "]");
+    } else {
+        grow_json_object(s, out, depth - 1);
+    }
+    text_say(out, spaces[take_below(s, 6)]);
+}
+
+static void grow_json_object(stream *s, page *out, uint32_t depth)
+{
+    static const char *const keys[] = {
+        "\"a\":", "\"b\":", "\"a.b\":", "\"\":", "\"\\u0061\":", "\"x\":", "\"b.c\":", "\"c\" :",
+    };
+    text_say(out, "{");
+    for (uint32_t i = 0, count = take_below(s, 6); i < count; i++) {
+        text_say(out, i > 0 ? "," : "");
+        if (take_rarely(s, 8)) {
+            grow_json_string(s, out);
+            text_say(out, ":");
+        } else {
+            text_say(out, PICK(s, keys));
+        }
+        grow_json_value(s, out, depth);
+    }
+    text_say(out, "}");
 }
 
 /* ---- the log beside the oracle -------------------------------------------------------------------- */
@@ -154,14 +250,23 @@ static void check_nobody_asks(const reader *r, me_status status, const char *s, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static json_oracle oracle;
+    static page grown;
     stream in = {data, data + size};
     reader r, other;
-    const me_limits *limits = take_below(&in, 2) == 0 ? &me_default_limits : &tight;
+    uint32_t how = take(&in);
+    const me_limits *limits = how % 2 == 0 ? &me_default_limits : &tight;
     size_t allowed = take(&in), length = (size_t)(in.end - in.at);
+    grown.length = 0;
+    if (how / 2 % 2 == 1) {
+        grow_json_object(&in, &grown, 4);
+        length = grown.length;
+    } else {
+        text_put(&grown, (const char *)in.at, length);
+    }
     if (length > TEXT_ROOM / 2) {
         return 0;
     }
-    char *s = exact_copy(in.at, length);
+    char *s = exact_copy(grown.at, length);
     open_reader(&r, sizeof wanted / sizeof *wanted);
     open_reader(&other, sizeof wanted / sizeof *wanted);
     bool accepts = oracle_json(&oracle, s, length, limits);
