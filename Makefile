@@ -6,6 +6,7 @@
 #     make soak       engine against twin for minutes     make wheel  sdist and wheel in dist/
 #     make planted    known bugs planted one by one: the tests must catch each
 #     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60
+#     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
 #
@@ -28,7 +29,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 TARGET  ?= sequence
 SECONDS ?= 60
 
-.PHONY: demo test bench soak planted fuzz lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -56,6 +57,11 @@ lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 
 fuzz:
 	$(MAKE) -C tests/fuzz --no-print-directory TARGET=$(TARGET) SECONDS=$(SECONDS) PYTHON=$(PYTHON)
+
+threads: $(VENV)/installed $(VENV)/group-test
+	THREADS_SECONDS=$(SECONDS) $(MAKE) -C tests/c --no-print-directory -s VARIANT=tsan ONLY=threads \
+	    SECONDS_EACH=$$(($(SECONDS) + 600))
+	MATCHENGINE_HISTORIES=$(SECONDS) $(BIN)/pytest tests/matchengine/test_histories.py $(ARGS)
 
 ctest:
 	$(MAKE) -C tests/c --no-print-directory -s -j$(JOBS) VARIANT=asan
