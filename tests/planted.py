@@ -40,6 +40,7 @@ MATCHER = "tests/matchengine/test_matcher.py"
 
 FILES = "tests/matchengine/test_file_format.py"
 ATOMIC = "tests/matchengine/test_atomic.py"
+HISTORIES = "tests/matchengine/test_histories.py"
 
 REGEX = "tests/matchengine/test_regex.py"
 COVERING = "tests/matchengine/test_covering.py"
@@ -186,7 +187,7 @@ BUGS = [
         "src_c/json.c",
         "log->visits[newest].object == r->top.object) {",
         "log->visits[newest].object == r->top.object + 1) {",
-        c=("test_json",),
+        c=("test_json", "fuzz_json"),
         python=(VECTORS,),
     ),
     Bug(
@@ -280,6 +281,23 @@ BUGS = [
         "    _check(filters, ids, limits)\n",
         "",
         python=(FILES,),
+    ),
+    Bug(
+        "add_many adds one by one",
+        "matchengine/matcher.py",
+        "handles = self._insert_many(irs, ids, numbers)\n",
+        "handles = [self._insert(*one) for one in zip(irs, ids, numbers)]\n",
+        python=(HISTORIES,),
+    ),
+    Bug(
+        "replace takes the old filter out before the new one is in",
+        "matchengine/_engine.pyx",
+        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
+        "        self.write_lock()\n"
+        '        _c.me_engine_replace(self.engine, number, <const uint8_t *>b"\\2", 1, to)\n'
+        "        _c.me_engine_write_unlock(self.engine)\n"
+        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
+        python=(HISTORIES,),
     ),
     Bug(
         "a file is renamed before it is on the disk",
