@@ -35,6 +35,10 @@ cdef extern from "matchengine.h" nogil:
         uint64_t event_depth
         uint64_t event_values
         uint64_t digits
+        uint64_t regex_states
+        uint64_t regex_ranges
+        uint64_t regex_depth
+        uint64_t filter_states
 
     const me_limits me_default_limits
 
@@ -88,12 +92,9 @@ cdef extern from "key_cache.h" nogil:
 
 
 cdef extern from "regex.h" nogil:
-    enum:
-        REGEX_STATES
-        REGEX_RANGES
-        REGEX_DEPTH
-
-    me_status regex_check(heap *h, const char *pattern, size_t length, me_error *error)
+    me_status regex_check(
+        heap *h, const char *pattern, size_t length, const me_limits *limits, uint64_t *states,
+        me_error *error)
 
 
 cdef extern from "filter.h" nogil:

@@ -164,7 +164,7 @@ class Matcher(Related, Generic[IdT]):
         ids: list[Any] = []
         irs: list[bytes] = []
         numbers: list[int] = []
-        triples, where = read_subscriptions(subscriptions)
+        triples, where = read_subscriptions(subscriptions, self._limits.line_bytes)
         ended = False
         while not ended:
             filters: list[Any] = []

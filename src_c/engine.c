@@ -15,6 +15,10 @@ const me_limits me_default_limits = {
     .event_depth = 512,
     .event_values = 65536,
     .digits = 1000,
+    .regex_states = 2048,
+    .regex_ranges = 32768,
+    .regex_depth = 1000,
+    .filter_states = 65536,
 };
 
 const char *me_status_text(me_status status)

@@ -57,14 +57,18 @@ typedef struct me_error {
 
 /* Bounds on everything a stranger can send; docs/semantics.md says what each one counts. */
 typedef struct me_limits {
-    uint64_t filter_bytes; /* length of a filter's text: 1 MiB */
-    uint64_t filter_depth; /* nesting of parentheses and NOT: 1,000 */
-    uint64_t predicates;   /* leaves of one filter: 100,000 */
-    uint64_t in_values;    /* constants of one IN: 1,000,000 */
-    uint64_t event_bytes;  /* length of an event: 16 MiB */
-    uint64_t event_depth;  /* nesting of objects and arrays: 512 */
-    uint64_t event_values; /* scalars in an event: 65,536 */
-    uint64_t digits;       /* decimal digits of an integer: 1,000 */
+    uint64_t filter_bytes;  /* length of a filter's text: 1 MiB */
+    uint64_t filter_depth;  /* nesting of parentheses and NOT: 1,000 */
+    uint64_t predicates;    /* leaves of one filter: 100,000 */
+    uint64_t in_values;     /* constants of one IN: 1,000,000 */
+    uint64_t event_bytes;   /* length of an event: 16 MiB */
+    uint64_t event_depth;   /* nesting of objects and arrays: 512 */
+    uint64_t event_values;  /* scalars in an event: 65,536 */
+    uint64_t digits;        /* decimal digits of an integer: 1,000 */
+    uint64_t regex_states;  /* of one regex (regex.h): 2,048; at most REGEX_STATES_MOST */
+    uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
+    uint64_t regex_depth;   /* of its parentheses: 1,000 */
+    uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
 } me_limits;
 
 extern const me_limits me_default_limits;

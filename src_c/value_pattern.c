@@ -59,7 +59,7 @@ answer value_pattern_has(const value_pattern *p, const me_value *v)
     case OP_MATCHES:
         return p->regex == NULL || (p->state == NULL && regex_state_words(p->regex) > 0)
                    ? UNSURE
-                   : regex_match(p->regex, v->as.s, v->len, p->state);
+                   : regex_match(p->regex, v->as.s, v->len, p->state, NULL);
     default:
         return p->like == NULL || like_state_words(p->like) > 0
                    ? UNSURE

@@ -16,7 +16,8 @@ C_ORDER = [
     "matchengine", "require", "prefetch", "hash", "heap", "arena", "lock", "pool",
     "fold_table", "value", "number", "utf8",
     "category_table", "regex", "regex_parts", "regex_set", "regex_literal", "regex_parser",
-    "regex_class", "regex_parse", "regex_table", "regex.c",
+    "regex_class", "regex_parse", "regex_columns", "regex_table", "regex_bits", "regex_follow",
+    "regex.c",
     # events
     "paths", "key_cache", "event", "json_scan", "json_string", "json",
     # filters
@@ -39,7 +40,7 @@ C_ORDER = [
 
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
-    "errors", "limits", "_c", "_filters", "values", "_printer", "filters",
+    "errors", "limits", "_c", "_bounds", "_filters", "values", "_printer", "filters",
     "_mapping", "_engine", "_core", "_cover", "covering", "_related", "_ids", "_explanation",
     "_atomic", "_format", "_snapshot", "_reading", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
