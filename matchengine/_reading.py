@@ -7,13 +7,15 @@ handed on as they are: whoever parses them asks, after an error, where the bad o
 from __future__ import annotations
 
 import json
+import operator
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from matchengine._core import NO_DESTINATION
 from matchengine.errors import FilterSyntaxError, LimitExceeded
 
-__all__ = ["is_buffer", "read_subscriptions"]
+__all__ = ["destination_of", "is_buffer", "read_subscriptions"]
 
 #: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
 DEEPEST = 16
@@ -104,3 +106,15 @@ def _id_of(number: int, value: Any, depth: int = 0) -> Any:
     if depth == DEEPEST:
         raise FilterSyntaxError(f"line {number}: the arrays of an id are deeper than {DEEPEST}")
     return tuple(_id_of(number, one, depth + 1) for one in value)
+
+
+def destination_of(to: object) -> int:
+    """The number of a destination as the core takes it. Raises TypeError and ValueError."""
+    if to is None:
+        return NO_DESTINATION
+    if isinstance(to, bool) or not hasattr(to, "__index__"):
+        raise TypeError(f"a destination is an int, got {to!r}")
+    number = int.__pos__(operator.index(to))
+    if not 0 <= number < NO_DESTINATION:
+        raise ValueError(f"a destination is 0 to {NO_DESTINATION - 1}, got {number}")
+    return number

@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
+from matchengine import ExpensiveFilterWarning
 from matchengine.cli import bench, check, explain, match
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
 from matchengine.cli.source import InputError
@@ -25,6 +27,7 @@ ENTRY_POINTS = "matchengine.commands"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; SystemExit with 2 for wrong usage."""
     arguments = _parser(sys.argv[1:] if argv is None else argv)
+    warnings.simplefilter("ignore", ExpensiveFilterWarning)  # `check` says it of each rule
     try:
         code: int = arguments.run(arguments)
         Output.flush()

@@ -6,11 +6,11 @@ import argparse
 import json
 from typing import Any
 
+from matchengine import Diagnosis, Matcher
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain
 from matchengine.cli.rules import Rule, read_rules
 from matchengine.cli.source import Source
 from matchengine.errors import FilterSyntaxError, FilterTypeError, MatchEngineError
-from matchengine.matcher import Diagnosis, Matcher
 
 __all__ = ["add_command"]
 
@@ -82,6 +82,7 @@ def _virtues(found: Diagnosis) -> _Report:
         "anchors": dict(found.anchors or {}),
         "contradiction": found.contradiction,
         "always_true": found.always_true,
+        "warning": None if found.warning is None else str(found.warning),
     }
 
 
@@ -98,4 +99,5 @@ def _sentence(rule: Rule, report: _Report) -> str:
         remark = f"filed under {', '.join(counts)}"
     else:
         remark = "filed nowhere: every event looks at it"
-    return f"ok: {rule.id}: cost {report['cost']:.2g}, {remark}"
+    warning = f"; {report['warning']}" if report["warning"] else ""
+    return f"ok: {rule.id}: cost {report['cost']:.2g}, {remark}{warning}"
