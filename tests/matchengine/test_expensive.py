@@ -294,7 +294,11 @@ def test_an_id_that_is_removed_meanwhile(replaces: bool) -> None:
     for moment in range(40):
         matcher: Matcher[str] = Matcher()
         matcher.add("a = 1", id="x")
-        ask = partial(matcher.replace, "x", "c = 1") if replaces else partial(matcher.__getitem__, "x")
+        ask = (
+            partial(matcher.replace, "x", "c = 1")
+            if replaces
+            else partial(matcher.__getitem__, "x")
+        )
         try:
             remove_at(matcher, moment, ask)
             outcomes.add("done")
