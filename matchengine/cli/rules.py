@@ -6,7 +6,6 @@ A line means what it means to `Matcher.add_many`, and every line is reported on 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +36,6 @@ class Rule:
     error: str = ""
     #: Where in the filter, if that is known.
     position: int | None = None
-    #: Warnings about what it costs.
-    notes: tuple[str, ...] = ()
 
 
 def name_of(id: Any) -> str:
@@ -83,11 +80,8 @@ def _add(rule: Rule, matcher: Matcher[Any], lines: dict[Any, int]) -> None:
         return
     prefix = "" if rule.id is None else f"{name_of(rule.id)}: "
     try:
-        with warnings.catch_warnings(record=True) as noted:
-            warnings.simplefilter("always")
-            rule.id = matcher.add(rule.filter, id=rule.id, to=rule.to)
+        rule.id = matcher.add(rule.filter, id=rule.id, to=rule.to)
         lines[rule.id] = rule.line
-        rule.notes = tuple(str(warning.message) for warning in noted)
     except DuplicateSubscription:
         rule.error = f"{prefix}the id is taken by line {lines[rule.id]}"
     except MatchEngineError as error:
