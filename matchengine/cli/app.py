@@ -19,7 +19,6 @@ from matchengine.cli import bench, check, explain, match
 from matchengine.cli.command import Commands
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
 from matchengine.cli.source import InputError
-from matchengine.errors import ExpensiveFilterWarning
 
 __all__ = ["main"]
 
@@ -29,7 +28,6 @@ ENTRY_POINTS = "matchengine.commands"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; SystemExit with 2 for wrong usage."""
     arguments = _parser(sys.argv[1:] if argv is None else argv)
-    warnings.simplefilter("ignore", ExpensiveFilterWarning)  # `check` says it of each rule
     try:
         with warnings.catch_warnings():  # `check` says what is expensive, and where
             warnings.simplefilter("ignore", ExpensiveFilterWarning)
