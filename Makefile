@@ -5,6 +5,7 @@
 #     make bench      the benchmarks                      make lint   formats, linters, types
 #     make soak       engine against twin for minutes
 #     make wheel      sdist and wheel in dist/, built and installed where nothing else is
+#     make peers      beside other engines, which it installs
 #     make planted    known bugs planted one by one: the tests must catch each
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
@@ -25,7 +26,7 @@ SOURCES := setup.py pyproject.toml $(wildcard README.md LICENSE) \
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: demo test bench soak planted lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench peers soak planted lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -36,6 +37,9 @@ test: $(VENV)/installed $(VENV)/group-test
 
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/pytest benchmarks --benchmark-only $(ARGS)
+
+peers: $(VENV)/installed $(VENV)/group-peers
+	$(BIN)/python benchmarks/peers/run.py $(ARGS)
 
 soak: $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python tests/soak.py $(ARGS)

@@ -2,8 +2,8 @@
 
     python -I tests/smoke.py
 
-Compares the engine with its plain Python twin on made-up rules, in threads as well, saves and loads,
-and runs the command. Takes a few seconds; prints one line.
+Compares the engine with its plain Python twin on made-up rules, in threads as well, saves and
+loads, and runs the command. Takes a few seconds; prints one line.
 """
 
 from __future__ import annotations
