@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except (MatchEngineError, ValueError) as error:
         complain(f"RULE: {error}")
         return BAD_INPUT
-    event = sys.stdin.buffer.read() if arguments.event == "-" else arguments.event
+    event = b"".join(Source("-").blocks()) if arguments.event == "-" else arguments.event
     try:
         found = matcher.explain(event, id)
     except MatchEngineError as error:

@@ -163,6 +163,15 @@ def test_closed_streams(rules: str, closed: str) -> None:
     assert done.returncode == (0 if closed == "2>&-" else 1)
 
 
+def test_explain_without_stdin() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "explain", "a = 1", "-"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"<stdin>: cannot be read: standard input is closed\n"
+
+
 def test_stderr_is_silent_when_it_is_no_terminal(rules: str) -> None:
     done = run("match", rules, "-", stdin=b'{"a": 1}\n')
     assert (done.returncode, done.stderr) == (0, b"")
