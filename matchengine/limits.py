@@ -34,6 +34,9 @@ class Limits:
     event_values: int = 65_536
     #: Decimal digits of an integer, in a filter and in an event.
     digits: int = 1_000
+    #: Combinations of values that a predicate with several attributes looks at, such as ``a < b``:
+    #: beyond it, the predicate is unknown. Nothing is refused.
+    combinations: int = 65_536
 
     def __post_init__(self) -> None:
         """Refuse what is no bound."""

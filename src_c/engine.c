@@ -15,6 +15,7 @@ const me_limits me_default_limits = {
     .event_depth = 512,
     .event_values = 65536,
     .digits = 1000,
+    .combinations = 65536,
 };
 
 const char *me_status_text(me_status status)
@@ -57,6 +58,7 @@ me_engine *me_engine_new(const me_limits *limits, uint64_t seed)
     pool_init(&e->programs, &e->heap);
     pool_init(&e->sets, &e->heap);
     pool_init(&e->lists, &e->heap);
+    pool_init(&e->computations, &e->heap);
     e->lock = rwlock_new(&e->heap);
     if (e->lock == NULL || !paths_init(&e->paths, &e->heap, seed) ||
         !constants_init(&e->constants, &e->heap, seed) || !clusters_init(&e->clusters, &e->heap) ||
@@ -122,6 +124,7 @@ void me_engine_free(me_engine *e)
     pool_free(&e->programs);
     pool_free(&e->sets);
     pool_free(&e->lists);
+    pool_free(&e->computations);
     bodies_free(&e->bodies);
     clusters_free(&e->clusters);
     constants_free(&e->constants);
