@@ -75,9 +75,11 @@ class Lexer:
 
     def follows(self, *texts: str) -> bool:
         """As `at`, but what is no token at all is left for whoever has to read it."""
+        end = self._end
         try:
             return self.at(*texts)
         except FilterSyntaxError:
+            self._end = end
             return False
 
     def accept(self, *texts: str) -> bool:

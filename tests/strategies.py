@@ -76,7 +76,7 @@ FUNCTIONS = ["STARTS_WITH", "ENDS_WITH", "CONTAINS"]
 LEAF_KINDS = [
     "equal", "equal", "order", "order", "order", "other", "between", "between", "in", "in",
     "like", "ilike", "function", "function", "regex", "exists", "null", "bare", "bool", "mirrored",
-    "computed", "computed", "computed",
+    "computed", "computed",
 ]  # fmt: skip
 
 
@@ -171,8 +171,8 @@ def operand_text(source: Source, depth: int) -> str:
 
 def computed_text(source: Source) -> str:
     """A comparison of expressions, a name in it; sometimes one that is as good as a plain leaf."""
-    depth = source.choose([0, 1, 1, 2, 3])
-    left, right = operand_text(source, depth), operand_text(source, depth)
+    left = operand_text(source, source.choose([0, 1, 1, 2]))
+    right = operand_text(source, source.choose([0, 0, 1]))
     left = left if any(name in left for name in NAMES) else f"{left} * {source.choose(NAMES)}"
     if source.choose([True] * 4 + [False]):
         relation = source.choose(["=", "<>", *ORDERS])

@@ -586,6 +586,8 @@ on_ab("a >= b", T=[(2, 2), ("b", "a")], F=[(1, 2), (True, True)], U=[(None, None
 on_ab("a > b OR a <= b", T=[(1, 2), (2, 1)], F=[(NAN, 1), (1, "x")], U=[(1, None)])
 on_ab("a = a", T=[(1, 0), ("x", 0), (True, 0)], F=[(NAN, 0)], U=[(None, 0), (MISSING, 0)])
 # A path has one value at a time, in both places.
+on_ab("a + 0 = a", T=[([1, 2], 0), (0.5, 0)], F=[("x", 0)], U=[(None, 0)])
+on_ab("a + 0 <> a", F=[([1, 2], 0), (NAN, 0)], U=[([1, None], 0)])
 on_ab("a < a", F=[([1, 2], 0), ("x", 0)], U=[([1, None], 0)])
 on_ab("a - a = 0", T=[([1, 2], 0)], F=[("x", 0), (INF, 0)])
 on_ab("a + b = 5 AND a - b = 1", T=[(3, 2), ([3, 9], [4, 2, -4])], F=[(3, 3), (2, 3)])
