@@ -7,6 +7,8 @@
 #     make wheel      sdist and wheel in dist/, built and installed where nothing else is
 #     make peers      beside other engines, which it installs
 #     make planted    known bugs planted one by one: the tests must catch each
+#     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60
+#     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan
 #
@@ -26,7 +28,10 @@ SOURCES := setup.py pyproject.toml $(wildcard README.md LICENSE) \
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .NOTPARALLEL:  # two pips must not work on one environment
-.PHONY: demo test bench peers soak planted lint ctest tsan neon sanitize wheel clean
+TARGET  ?= sequence
+SECONDS ?= 60
+
+.PHONY: demo test bench peers soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -50,10 +55,18 @@ planted: $(VENV)/installed $(VENV)/group-test
 lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror $(wildcard src_c/*.[ch] tests/c/*.[ch])
+	$(BIN)/clang-format --dry-run -Werror $(wildcard src_c/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
 	PATH="$(abspath $(BIN)):$$PATH" cython-lint matchengine  # runs pycodestyle from PATH
 	$(BIN)/codespell $(wildcard *.md *.py Makefile .ci docs examples src_c matchengine brokers tests benchmarks)
 	$(BIN)/mypy
+
+fuzz:
+	$(MAKE) -C tests/fuzz --no-print-directory TARGET=$(TARGET) SECONDS=$(SECONDS) PYTHON=$(PYTHON)
+
+threads: $(VENV)/installed $(VENV)/group-test
+	THREADS_SECONDS=$(SECONDS) $(MAKE) -C tests/c --no-print-directory -s VARIANT=tsan ONLY=threads \
+	    SECONDS_EACH=$$(($(SECONDS) + 600))
+	MATCHENGINE_HISTORIES=$(SECONDS) $(BIN)/pytest tests/matchengine/test_histories.py $(ARGS)
 
 ctest:
 	$(MAKE) -C tests/c --no-print-directory -s -j$(JOBS) VARIANT=asan

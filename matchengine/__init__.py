@@ -10,6 +10,7 @@
 
 from matchengine._core import Matches
 from matchengine._explanation import Anchor, Explanation, Reason
+from matchengine.covering import covers, merge, overlaps
 from matchengine.errors import (
     DuplicateSubscription,
     EventError,
@@ -46,5 +47,8 @@ __all__ = [
     "Subscription",
     "UnknownSubscription",
     "attr",
+    "covers",
+    "merge",
+    "overlaps",
     "parse",
 ]

@@ -25,6 +25,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 
 from matchengine cimport _c
+from matchengine._bounds cimport bounds_of
 from matchengine._mapping cimport REFUSED, WALKED, Scratch, Walk
 
 NO_DESTINATION = _c.ME_NO_DESTINATION
@@ -96,14 +97,7 @@ cdef class Store:
         if self.opened:
             raise RuntimeError("a matcher cannot be initialised again")
         self.opened = True
-        self.limits.filter_bytes = limits.filter_bytes
-        self.limits.filter_depth = limits.filter_depth
-        self.limits.predicates = limits.predicates
-        self.limits.in_values = limits.in_values
-        self.limits.event_bytes = limits.event_bytes
-        self.limits.event_depth = limits.event_depth
-        self.limits.event_values = limits.event_values
-        self.limits.digits = limits.digits
+        bounds_of(limits, &self.limits)
         self.make_engine()
         self.spare = None  # what it knows is about another engine
         self.scratches = []

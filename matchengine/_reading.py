@@ -13,15 +13,18 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from matchengine.errors import FilterSyntaxError
+from matchengine.errors import FilterSyntaxError, LimitExceeded
 
-__all__ = ["is_blank", "is_buffer", "read_subscriptions", "rule_of"]
+__all__ = ["check_length", "is_blank", "is_buffer", "read_subscriptions", "rule_of"]
+
+#: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
+DEEPEST = 16
 
 #: Id, filter, and destination or None; and what tells where number `n` with its id stands.
 Triples = tuple[Iterator[tuple[Any, Any, Any]], Callable[[int, Any], str]]
 
 
-def read_subscriptions(subscriptions: Any) -> Triples:
+def read_subscriptions(subscriptions: Any, line_bytes: int) -> Triples:
     """Id, filter and destination of each, and what tells where number `n` with its id stands."""
     if isinstance(subscriptions, Mapping):
         items = list(subscriptions.items())
@@ -30,9 +33,9 @@ def read_subscriptions(subscriptions: Any) -> Triples:
             lambda n, id: f"the filter of {reprlib.repr(id)}",
         )
     if isinstance(subscriptions, str):
-        return _read_lines(subscriptions.split("\n"))
+        return _read_lines(subscriptions.split("\n"), line_bytes)
     if is_buffer(subscriptions):
-        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
+        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"), line_bytes)
     return (
         _read_pairs(subscriptions),
         lambda n, id: f"item {n}, the filter of {reprlib.repr(id)}",
@@ -56,13 +59,14 @@ def is_buffer(subscriptions: object) -> bool:
     return True
 
 
-def _read_lines(lines: list[Any]) -> Triples:
+def _read_lines(lines: list[Any], most: int) -> Triples:
     """Ids, filters and destinations of JSON lines; blank lines are skipped."""
     numbers: list[int] = []
 
     def triples() -> Iterator[tuple[Any, Any, Any]]:
         for number, line in enumerate(lines, 1):
             if not is_blank(line):
+                check_length(number, line, most)
                 try:
                     triple = rule_of(line)
                 except ValueError as error:
@@ -71,6 +75,16 @@ def _read_lines(lines: list[Any]) -> Triples:
                 yield triple
 
     return triples(), lambda n, id: f"line {numbers[n]}"
+
+
+def check_length(number: int, line: str | bytes, most: int) -> None:
+    """Raise `LimitExceeded` for a line of more than `most` bytes, before anything reads it."""
+    size = len(line)
+    if isinstance(line, str) and size <= most < 4 * size and not line.isascii():
+        size = len(line.encode("utf-8", "surrogatepass"))
+    if size > most:
+        message = f"line {number} exceeds the limit line_bytes, which is {most}"
+        raise LimitExceeded(message, "line_bytes", size, most)
 
 
 def is_blank(line: str | bytes) -> bool:
@@ -107,18 +121,17 @@ def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
     return id, filter, to
 
 
-def _id_of(id: Any) -> Any:
-    """The id with tuples for arrays, from the inside out."""
+def _id_of(id: Any, depth: int = 0) -> Any:
+    """The id with tuples for arrays."""
     if isinstance(id, dict):
-        raise ValueError("an object cannot be an id")
+        raise ValueError("an object cannot be an id, nor part of one")
     if isinstance(id, float) and math.isinf(id):
         raise ValueError("infinity cannot be an id")
     if not isinstance(id, list):
         return id
-    try:
-        return tuple(map(_id_of, id))
-    except RecursionError:
-        raise ValueError("the id is nested too deeply") from None
+    if depth == DEEPEST:
+        raise ValueError(f"the arrays of an id are deeper than {DEEPEST}")
+    return tuple(_id_of(one, depth + 1) for one in id)
 
 
 def _refuse(name: str) -> NoReturn:

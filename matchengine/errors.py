@@ -90,19 +90,33 @@ class FilterTypeError(_FilterError, TypeError):
 class LimitExceeded(MatchEngineError, ValueError):
     """Something is larger than the matcher's `Limits` allow.
 
-    `limit` names the field of `Limits`, or a bound of regular expressions that has none
-    (``docs/semantics.md``, section 7). `maximum` is its value, and `value` what was found, or
-    `maximum` + 1 where counting stopped there.
+    `limit` names the field of `Limits`, `maximum` is its value, and `value` what was found, or
+    `maximum` + 1 where counting stopped there. `text` and `position` are as in
+    `FilterSyntaxError`; `text` is None for anything but the text of a filter or of a regular
+    expression.
     """
 
     def __init__(
-        self, message: str = "", limit: str = "", value: int = 0, maximum: int = 0
+        self,
+        message: str = "",
+        limit: str = "",
+        value: int = 0,
+        maximum: int = 0,
+        text: str | None = None,
+        position: int = 0,
     ) -> None:
         """See the class."""
         super().__init__(message)
+        self.message = message
         self.limit = limit
         self.value = value
         self.maximum = maximum
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        """The message and, where there is a text, its line with a caret under the spot."""
+        return _FilterError.__str__(self)  # type: ignore[arg-type]
 
 
 class EventError(MatchEngineError, ValueError):
@@ -149,11 +163,13 @@ class EventLimitExceeded(LimitExceeded, EventError):
         path: str | None = None,
         index: int | None = None,
     ) -> None:
-        """The arguments of both classes."""
+        """The arguments of both classes, but for the text of a filter."""
+        LimitExceeded.__init__(self, message, limit, value, maximum)
         EventError.__init__(self, message, offset, path, index)
-        self.limit = limit
-        self.value = value
-        self.maximum = maximum
+
+    def __str__(self) -> str:
+        """That of `EventError`."""
+        return EventError.__str__(self)
 
 
 class FileFormatError(MatchEngineError, ValueError):

@@ -22,6 +22,7 @@ from typing import Any, Generic, Self, TypeVar
 from matchengine import _core, _filters, _snapshot
 from matchengine._explanation import Explanation, explanation_of
 from matchengine._reading import is_buffer, read_subscriptions
+from matchengine._related import Related
 from matchengine.errors import (
     DuplicateSubscription,
     FilterSyntaxError,
@@ -78,7 +79,7 @@ class Diagnosis:
         return self.error is None
 
 
-class Matcher(_core.Engine, Generic[IdT]):
+class Matcher(Related, Generic[IdT]):
     """A set of subscriptions, and the question which of them want an event.
 
     Any method may be called from any thread. A match sees whole operations only.
@@ -163,7 +164,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         ids: list[Any] = []
         irs: list[bytes] = []
         numbers: list[int] = []
-        triples, where = read_subscriptions(subscriptions)
+        triples, where = read_subscriptions(subscriptions, self._limits.line_bytes)
         ended = False
         while not ended:
             filters: list[Any] = []

@@ -15,6 +15,10 @@ const me_limits me_default_limits = {
     .event_depth = 512,
     .event_values = 65536,
     .digits = 1000,
+    .regex_states = 2048,
+    .regex_ranges = 32768,
+    .regex_depth = 1000,
+    .filter_states = 65536,
 };
 
 const char *me_status_text(me_status status)
@@ -118,6 +122,7 @@ void me_engine_free(me_engine *e)
     heap_free(&e->heap, e->places, e->places_cap * sizeof(place));
     heap_free(&e->heap, e->sources, e->sources_cap * sizeof(uint8_t *));
     heap_free(&e->heap, e->destinations, e->destinations_cap * sizeof(uint32_t));
+    heap_free(&e->heap, e->notes, e->notes_cap * sizeof(cover_note));
     compiler_free(e);
     pool_free(&e->programs);
     pool_free(&e->sets);
@@ -293,7 +298,9 @@ static bool reserve_handle(me_engine *e, uint32_t destination, uint32_t *handle)
         }
     }
     return heap_reserve(&e->heap, &e->places, &e->places_cap, need, sizeof(place)) &&
-           heap_reserve(&e->heap, &e->sources, &e->sources_cap, need, sizeof(uint8_t *));
+           heap_reserve(&e->heap, &e->sources, &e->sources_cap, need, sizeof(uint8_t *)) &&
+           (!e->keeps_notes ||
+            heap_reserve(&e->heap, &e->notes, &e->notes_cap, need, sizeof(cover_note)));
 }
 
 static void take_handle(me_engine *e, uint32_t handle)
@@ -325,6 +332,7 @@ static uint8_t *keep_source(me_engine *e, const filter_writer *stored)
 typedef struct entry {
     uint8_t *source;
     filing filing;
+    cover_note note; /* when notes are kept */
 } entry;
 
 /* Everything about a filter that can fail: references, compilation, rows, source. */
@@ -336,7 +344,8 @@ static me_status enter(me_engine *e, uint32_t handle, const uint8_t *filter, siz
     me_status status = acquire_filter(e, filter, length, &stored);
     if (status == ME_OK) {
         plan p;
-        status = compile(e, stored.bytes, stored.length, &p);
+        bool noted = !e->keeps_notes || note_of_stored(e, stored.bytes, stored.length, &out->note);
+        status = noted ? compile(e, stored.bytes, stored.length, &p) : ME_NOMEM;
         out->source = status == ME_OK ? keep_source(e, &stored) : NULL;
         if (status == ME_OK && (out->source == NULL || !file_plan(e, handle, &p, &out->filing))) {
             free_source(e, out->source);
@@ -362,6 +371,13 @@ static void leave(me_engine *e, uint32_t handle)
     e->sources[handle] = NULL;
 }
 
+static void set_note(me_engine *e, uint32_t handle, const entry *new)
+{
+    if (e->keeps_notes) {
+        e->notes[handle] = new->note;
+    }
+}
+
 static void set_destination(me_engine *e, uint32_t handle, uint32_t destination)
 {
     if (handle < e->destinations_cap) {
@@ -381,6 +397,7 @@ me_status me_engine_add(me_engine *e, const uint8_t *filter, size_t length, uint
         take_handle(e, *handle);
         e->places[*handle] = new.filing.place;
         e->sources[*handle] = new.source;
+        set_note(e, *handle, &new);
         set_destination(e, *handle, destination);
         e->live++;
     }
@@ -424,6 +441,7 @@ me_status me_engine_replace(me_engine *e, uint32_t handle, const uint8_t *filter
     e->places[spare] = free_link;
     rename_owner(e, e->places[handle], spare, handle);
     e->sources[handle] = new.source;
+    set_note(e, handle, &new);
     set_destination(e, handle, destination);
     return ME_OK;
 }

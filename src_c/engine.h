@@ -14,6 +14,7 @@
  *   E3  every interval stored anywhere has ends that are labels (or +-1) of live cuts (validate.c
  *       looks at those of rows)
  *   E4  a cluster is never empty; what leads to it says its number, and it says what leads to it
+ *   E5  notes of covering, when they are kept, are those of the filters
  */
 #ifndef MATCHENGINE_ENGINE_H
 #define MATCHENGINE_ENGINE_H
@@ -76,6 +77,11 @@ typedef struct row_list {
     place rows[];
 } row_list;
 
+/* What covering sifts by (cover_note.h). */
+typedef struct cover_note {
+    uint64_t present, equal;
+} cover_note;
+
 struct compiler;
 
 struct me_engine {
@@ -99,7 +105,9 @@ struct me_engine {
     place *places;
     uint8_t **sources; /* varint length, then the stored filter (filter.h) */
     uint32_t *destinations;
-    uint32_t handle_count, places_cap, sources_cap, destinations_cap, handle_free;
+    cover_note *notes; /* kept from me_engine_keep_notes on */
+    bool keeps_notes;
+    uint32_t handle_count, places_cap, sources_cap, destinations_cap, notes_cap, handle_free;
     uint32_t live;
     uint32_t sampled_events; /* drained from event scratches */
     struct compiler *compiler;
@@ -109,6 +117,11 @@ struct me_engine {
 
 /* The stored filter inside a source block; returns the size of the block. */
 size_t source_size(const uint8_t *source, const uint8_t **filter, size_t *length);
+
+/* ---- cover_note.c --------------------------------------------------------------------------------- */
+
+/* The note of a stored filter. False: no memory. */
+bool note_of_stored(const me_engine *e, const uint8_t *bytes, size_t length, cover_note *out);
 
 /* ---- acquire.c: references ---------------------------------------------------------------------- */
 

@@ -57,14 +57,18 @@ typedef struct me_error {
 
 /* Bounds on everything a stranger can send; docs/semantics.md says what each one counts. */
 typedef struct me_limits {
-    uint64_t filter_bytes; /* length of a filter's text: 1 MiB */
-    uint64_t filter_depth; /* nesting of parentheses and NOT: 1,000 */
-    uint64_t predicates;   /* leaves of one filter: 100,000 */
-    uint64_t in_values;    /* constants of one IN: 1,000,000 */
-    uint64_t event_bytes;  /* length of an event: 16 MiB */
-    uint64_t event_depth;  /* nesting of objects and arrays: 512 */
-    uint64_t event_values; /* scalars in an event: 65,536 */
-    uint64_t digits;       /* decimal digits of an integer: 1,000 */
+    uint64_t filter_bytes;  /* length of a filter's text: 1 MiB */
+    uint64_t filter_depth;  /* nesting of parentheses and NOT: 1,000 */
+    uint64_t predicates;    /* leaves of one filter: 100,000 */
+    uint64_t in_values;     /* constants of one IN: 1,000,000 */
+    uint64_t event_bytes;   /* length of an event: 16 MiB */
+    uint64_t event_depth;   /* nesting of objects and arrays: 512 */
+    uint64_t event_values;  /* scalars in an event: 65,536 */
+    uint64_t digits;        /* decimal digits of an integer: 1,000 */
+    uint64_t regex_states;  /* of one regex (regex.h): 2,048; at most REGEX_STATES_MOST */
+    uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
+    uint64_t regex_depth;   /* of its parentheses: 1,000 */
+    uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
 } me_limits;
 
 extern const me_limits me_default_limits;
@@ -207,6 +211,38 @@ typedef enum me_mode {
  * ME_NOMEM. */
 me_status me_match(const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
                    uint32_t *count);
+
+/* ---- covering (cover.h) ----------------------------------------------------------------------- */
+
+/* Does `f` cover `g`, both in named form: is f true for every event that g is true for? Never true
+ * wrongly; exact where both are ANDs of =, IN, ranges, STARTS_WITH and EXISTS on distinct paths.
+ * ME_NOMEM. */
+me_status me_filter_covers(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
+                           bool *covers);
+
+/* May an event satisfy both? Never false wrongly. With `single`, an event without arrays of several
+ * values. ME_NOMEM. */
+me_status me_filter_overlaps(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
+                             bool single, bool *overlaps);
+
+typedef enum me_relation {
+    ME_COVERING,   /* subscriptions that cover the filter; equal ones, too */
+    ME_COVERED,    /* subscriptions that the filter covers; equal ones, too */
+    ME_OVERLAPPING /* subscriptions that some event satisfies together with the filter */
+} me_relation;
+
+/* Which subscriptions stand in a relation to a filter in named form (read lock): all, or the first
+ * `limit` that are found. For all but
+ * ME_COVERING, me_engine_keep_notes must have been called. The result belongs to `event` until its
+ * next use. ME_NOMEM. */
+me_status me_engine_related(const me_engine *engine, me_event *event, me_relation relation,
+                            bool single, uint32_t limit, const uint8_t *filter, size_t length,
+                            const uint32_t **result, uint32_t *count);
+
+/* From now on the engine notes of each subscription what ME_COVERED and ME_OVERLAPPING sift by,
+ * 16 bytes each (write lock). Linear in the subscriptions at the first call. ME_NOMEM. */
+me_status me_engine_keep_notes(me_engine *engine);
+bool me_engine_keeps_notes(const me_engine *engine);
 
 /* ---- explaining ------------------------------------------------------------------------------- */
 

@@ -52,6 +52,7 @@ typedef struct string_hits {
     uint32_t folded_cap;
     uint32_t state_cap;
     uint64_t *state;
+    uint64_t *rows; /* of REGEX_ROW_WORDS, or NULL */
     struct needle_hop *hops;
 } string_hits;
 

@@ -21,6 +21,7 @@ void string_hits_free(string_hits *hits)
     heap_free(&hits->heap, hits->seen, hits->seen_cap * sizeof *hits->seen);
     heap_free(&hits->heap, hits->folded, hits->folded_cap);
     heap_free(&hits->heap, hits->state, hits->state_cap * sizeof *hits->state);
+    heap_free(&hits->heap, hits->rows, REGEX_ROW_WORDS * sizeof *hits->rows);
     heap_free(&hits->heap, hits->hops, NEEDLE_HOPS * sizeof *hits->hops);
     *hits = (string_hits){0};
 }
@@ -59,7 +60,10 @@ static bool holds(search *s, const string_pattern *p)
         s->no_memory = true;
         return false;
     }
-    return is_regex ? regex_match(p->regex, s->text, s->length, hits->state)
+    if (is_regex && words > 0 && s->length >= REGEX_ROWS_FROM && hits->rows == NULL) {
+        hits->rows = heap_alloc(&hits->heap, REGEX_ROW_WORDS * sizeof *hits->rows);
+    }
+    return is_regex ? regex_match(p->regex, s->text, s->length, hits->state, hits->rows)
                     : like_match_with(p->like, s->text, s->length, s->folded, hits->state);
 }
 

@@ -40,10 +40,34 @@ MATCHER = "tests/matchengine/test_matcher.py"
 
 FILES = "tests/matchengine/test_file_format.py"
 ATOMIC = "tests/matchengine/test_atomic.py"
+HISTORIES = "tests/matchengine/test_histories.py"
 
 REGEX = "tests/matchengine/test_regex.py"
+COVERING = "tests/matchengine/test_covering.py"
 
 BUGS = [
+    Bug(
+        "covering takes NOT for the complement of a leaf",
+        "src_c/formula_terms.c",
+        "return not_x ? value_set_within(&y->set, &x->set) : value_set_within(&x->set, &y->set);",
+        "return value_set_within(&x->set, &y->set);",
+        python=(COVERING,),
+    ),
+    Bug(
+        "covering takes neighbouring values for distant ones",
+        "src_c/value_cut.c",
+        "return values_touch(&a->value, &b->value) ? 0 : order;",
+        "return order;",
+        python=(COVERING,),
+    ),
+    Bug(
+        "the note of a subscription is not renewed by replace",
+        "src_c/engine.c",
+        "    set_note(e, handle, &new);",
+        "",
+        c=("test_cover",),
+        python=(COVERING,),
+    ),
     Bug(
         "a range of a regex loses its first code point",
         "src_c/regex_set.c",
@@ -163,7 +187,7 @@ BUGS = [
         "src_c/json.c",
         "log->visits[newest].object == r->top.object) {",
         "log->visits[newest].object == r->top.object + 1) {",
-        c=("test_json",),
+        c=("test_json", "fuzz_json"),
         python=(VECTORS,),
     ),
     Bug(
@@ -257,6 +281,23 @@ BUGS = [
         "    _check(filters, ids, limits)\n",
         "",
         python=(FILES,),
+    ),
+    Bug(
+        "add_many adds one by one",
+        "matchengine/matcher.py",
+        "handles = self._insert_many(irs, ids, numbers)\n",
+        "handles = [self._insert(*one) for one in zip(irs, ids, numbers)]\n",
+        python=(HISTORIES,),
+    ),
+    Bug(
+        "replace takes the old filter out before the new one is in",
+        "matchengine/_engine.pyx",
+        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
+        "        self.write_lock()\n"
+        '        _c.me_engine_replace(self.engine, number, <const uint8_t *>b"\\2", 1, to)\n'
+        "        _c.me_engine_write_unlock(self.engine)\n"
+        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
+        python=(HISTORIES,),
     ),
     Bug(
         "a file is renamed before it is on the disk",

@@ -1,13 +1,21 @@
 """Random filters against random events by the hundred million: the core beside its twin.
 
-    python tests/soak.py                       10^8 pairs on all cores
-    python tests/soak.py --pairs 1e9 --seed 7
+    python tests/soak.py                                     10^8 pairs on all cores
+    python tests/soak.py --twin counting --pairs 1e9         the twin's counting matcher
+    python tests/soak.py --twin evaluator --pairs 1e8        the plain evaluator, pair by pair
+    python tests/soak.py --seed 7 --jobs 1                   other filters and events, one process
 
 A pair is a filter and an event that has some path of the filter; all others are compared too, and
-not counted. The truth of every leaf for every event comes from the twin (`reference.evaluate`);
-leaves are then combined for all events at once with NumPy, F, U and T being 0, 1 and 2, so that AND
-is the minimum, OR the maximum and NOT `2 - x`. A sample of the pairs is checked against the twin
-alone. Exit status 1: a disagreement, or so few (so many) true filters that little was tested.
+not counted. Events go through `match_batch`. What they must match says one of three twins:
+
+    leaves     `reference.evaluate` for every leaf and event; leaves are then combined for all
+               events at once with NumPy, F, U and T being 0, 1 and 2, so that AND is the minimum,
+               OR the maximum and NOT `2 - x`
+    evaluator  `reference.evaluate` for every filter and event
+    counting   `reference.CountingMatcher`, over filters most of which it can count
+
+A sample of the pairs is checked against the evaluator in any case. Exit status 1: a disagreement,
+or so few (so many) true filters that little was tested.
 """
 
 from __future__ import annotations
@@ -18,18 +26,27 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from matchengine import Matcher, _core, reference
-from matchengine.reference import And, Constant, Leaf, Node, Not, flatten, load_event
-from strategies import Rolled, any_filter_text, event_of, json_line
+from matchengine.reference import (
+    And,
+    Constant,
+    CountingMatcher,
+    Leaf,
+    Node,
+    Not,
+    flatten,
+    load_event,
+)
+from strategies import Rolled, any_filter_text, conjunction_text, event_of, json_line, leaf_text
 
-FILTERS = 12_000
-EVENTS = 400  # of one phase; each is used once
+FILTERS = {"leaves": 12_000, "evaluator": 4_000, "counting": 30_000}
+EVENTS = {"leaves": 400, "evaluator": 100, "counting": 2_000}  # of one phase; each is used once
 SAMPLED = 300  # pairs of a phase that the twin decides alone
 SHARE = (0.05, 0.60)  # of true filters among the pairs
 
@@ -63,17 +80,15 @@ def code_of(outcome: bool | None) -> int:
 
 
 class Truths:
-    """The outcome of each leaf for each event, and which paths each event has."""
+    """The outcome of each leaf for each event."""
 
     def __init__(self, nodes: list[Node], events: list[dict[str, list[Any]]]) -> None:
         by_path: dict[str, list[Leaf]] = {}
         for leaf in {str(leaf): leaf for node in nodes for leaf in leaves_of(node)}.values():
             by_path.setdefault(leaf.path, []).append(leaf)
         self._codes: dict[str, Codes] = {}
-        self._present: dict[str, Flags] = {}
         for path, leaves in by_path.items():
             values = [event.get(path) for event in events]
-            self._present[path] = np.array([value is not None for value in values])
             for leaf in leaves:
                 missing = code_of(reference.evaluate(leaf, {}))
                 self._codes[str(leaf)] = np.array(
@@ -98,24 +113,57 @@ class Truths:
             outcome = combine(outcome, self.evaluate(operand))
         return outcome
 
-    def counts(self, node: Node) -> Flags:
-        """The events that have some path of the filter."""
-        some = np.zeros(self._events, dtype=np.bool_)
-        for path in {leaf.path for leaf in leaves_of(node)}:
-            some |= self._present[path]
-        return some
+
+def wanted_by(twin: str, nodes: dict[int, Node], plain: list[Any]) -> Iterator[tuple[int, Flags]]:
+    """For every filter in turn: which events match it?"""
+    values = [flatten(event) for event in plain]
+    if twin == "counting":
+        yield from _counted(nodes, plain)
+        return
+    truths = Truths(list(nodes.values()), values) if twin == "leaves" else None
+    for number, node in nodes.items():
+        if truths is not None:
+            yield number, truths.evaluate(node) == 2
+        else:
+            yield number, np.array([reference.evaluate(node, one) is True for one in values])
+
+
+def _counted(nodes: dict[int, Node], plain: list[Any]) -> Iterator[tuple[int, Flags]]:
+    counting = CountingMatcher()
+    for number, node in nodes.items():
+        counting.add(node, number)
+    matched = np.zeros((len(plain), max(nodes) + 1), dtype=np.bool_)
+    for row, event in zip(matched, plain, strict=True):
+        row[np.array(counting.match(event), dtype=np.intp)] = True
+    columns = np.ascontiguousarray(matched.T)
+    for number in nodes:
+        yield number, columns[number]
+
+
+class Presence:
+    """Which events have some path of a filter?"""
+
+    def __init__(self, plain: list[Any]) -> None:
+        self._values = [flatten(event) for event in plain]
+        self._of: dict[frozenset[str], Flags] = {}
+
+    def of(self, node: Node) -> Flags:
+        paths = frozenset(leaf.path for leaf in leaves_of(node))
+        if paths not in self._of:
+            self._of[paths] = np.array([not paths.isdisjoint(one) for one in self._values])
+        return self._of[paths]
 
 
 # ---- a phase: one state of the matcher, one batch of events --------------------------------------
 
 
-def found_by(matcher: Matcher[int], events: list[Any]) -> Flags:
+def found_by(matcher: Matcher[int], events: list[Any], filters: int) -> Flags:
     """found[filter, event]: does the core say that it matches? By the batch, in either form."""
     batch: Any = "\n".join(events) if isinstance(events[0], str) else events
     matches = matcher.match_batch(batch)
     numbers = np.array(matcher.ids(matches.handles), dtype=np.intp)
     rows = np.repeat(np.arange(len(events)), np.diff(matches.offsets))
-    found = np.zeros((FILTERS, len(events)), dtype=np.bool_)
+    found = np.zeros((filters, len(events)), dtype=np.bool_)
     found[numbers, rows] = True
     if len(numbers) != int(found.sum()):
         raise AssertionError("an id twice in one result")
@@ -137,24 +185,27 @@ def check_other_ways(
 
 
 def run_phase(
-    matcher: Matcher[int], nodes: dict[int, Node], events: list[Any], rolled: random.Random
+    twin: str,
+    matcher: Matcher[int],
+    nodes: dict[int, Node],
+    events: list[Any],
+    rolled: random.Random,
 ) -> Round:
     plain = [load_event(event) if isinstance(event, str) else event for event in events]
-    values = [flatten(event) for event in plain]
-    found = found_by(matcher, events)
-    truths = Truths(list(nodes.values()), values)
+    presence = Presence(plain)
+    found = found_by(matcher, events, FILTERS[twin])
     pairs = true = 0
     wrong = list(check_other_ways(matcher, events, found, rolled))
-    for number, node in nodes.items():
-        wanted = truths.evaluate(node) == 2
-        counted = truths.counts(node)
-        pairs += int(counted.sum())
-        true += int((wanted & counted).sum())
-        wrong += [
-            f"core says {found[number, at]}: {node} for {events[at]!r}"
-            for at in np.flatnonzero(wanted != found[number])[:3]
-        ]
-    gone = sorted(set(range(FILTERS)) - nodes.keys())
+    for number, wanted in wanted_by(twin, nodes, plain):
+        counted = presence.of(nodes[number])
+        pairs += int(np.count_nonzero(counted))
+        true += int(np.count_nonzero(wanted & counted))
+        if not np.array_equal(wanted, found[number]):
+            wrong += [
+                f"core says {found[number, at]}: {nodes[number]} for {events[at]!r}"
+                for at in np.flatnonzero(wanted != found[number])[:3]
+            ]
+    gone = sorted(set(range(FILTERS[twin])) - nodes.keys())
     wrong += [f"a removed filter matched: {n}" for n in gone if found[n].any()]
     for _ in range(SAMPLED):
         number, at = rolled.choice(list(nodes)), rolled.randrange(len(events))
@@ -170,39 +221,66 @@ def kernels() -> list[str]:
     return [name for name in ("portable", "avx2", "avx512", "neon") if _core.force_simd(name)]
 
 
-def run_round(seed: int) -> Round:
+def counted_leaf(source: Rolled) -> str:
+    while True:
+        text = leaf_text(source)
+        if reference._is_indexable(reference.parse(text)):
+            return text
+
+
+def countable_text(source: Rolled) -> str:
+    """Nearly always a conjunction that the counting matcher counts as a whole.
+
+    Some have a part that it evaluates once the rest holds, and a few it evaluates for every event.
+    """
+    kind = source.choose(["counted"] * 187 + ["partly"] * 12 + ["any"])
+    if kind == "any":
+        return any_filter_text(source)
+    leaves = [counted_leaf(source) for _ in range(source.choose([1, 1, 1, 2, 2, 3]))]
+    return " AND ".join([*leaves, *([conjunction_text(source)] if kind == "partly" else [])])
+
+
+def run_round(twin: str, seed: int) -> Round:
     source, rolled = Rolled(seed), random.Random(seed)
     matcher: Matcher[int] = Matcher()
-    texts = {number: any_filter_text(source) for number in range(FILTERS)}
+    make_text = countable_text if twin == "counting" else any_filter_text
+    texts = {number: make_text(source) for number in range(FILTERS[twin])}
     nodes = {number: reference.parse(text) for number, text in texts.items()}
     matcher.add_many(texts)
     total = Round(0, 0, [])
     for phase in range(4):
         if phase > 0:
-            change(matcher, nodes, source, rolled)
+            change(matcher, nodes, FILTERS[twin], lambda: make_text(source), rolled)
             matcher.validate()
         _core.force_simd(rolled.choice(kernels()))
         make: Any = event_of if phase % 2 == 0 else json_line
-        one = run_phase(matcher, nodes, [make(source) for _ in range(EVENTS)], rolled)
+        events = [make(source) for _ in range(EVENTS[twin])]
+        one = run_phase(twin, matcher, nodes, events, rolled)
         total = Round(*(a + b for a, b in zip(total, one, strict=True)))
     return total
 
 
 def change(
-    matcher: Matcher[int], nodes: dict[int, Node], source: Rolled, rolled: random.Random
+    matcher: Matcher[int],
+    nodes: dict[int, Node],
+    filters: int,
+    make_text: Callable[[], str],
+    rolled: random.Random,
 ) -> None:
     """Replace a tenth, remove a tenth, put back half of what is missing."""
+    gone = set(range(filters)) - nodes.keys()
     for number in rolled.sample(sorted(nodes), len(nodes) // 5):
         if rolled.random() < 0.5:
             matcher.remove(number)
             del nodes[number]
+            gone.add(number)
         else:
-            text = any_filter_text(source)
+            text = make_text()
             matcher.replace(number, text)
             nodes[number] = reference.parse(text)
-    missing = sorted(set(range(FILTERS)) - nodes.keys())
+    missing = sorted(gone)
     for number in rolled.sample(missing, len(missing) // 2):
-        text = any_filter_text(source)
+        text = make_text()
         matcher.add(text, id=number)
         nodes[number] = reference.parse(text)
 
@@ -213,21 +291,27 @@ def change(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=float, default=1e8, help="how many to compare at least")
+    parser.add_argument("--twin", choices=sorted(EVENTS), default="leaves")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     pairs = true = wrong = 0
     started = time.monotonic()
+    print(f"against {options.twin}, seed {options.seed}, {options.jobs} processes", flush=True)
     seeds = (options.seed * 1_000_003 + number for number in range(10**9))
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        waiting = [pool.apply_async(run_round, [next(seeds)]) for _ in range(options.jobs + 1)]
+        waiting = [
+            pool.apply_async(run_round, [options.twin, next(seeds)])
+            for _ in range(options.jobs + 1)
+        ]
         while pairs < options.pairs and wrong == 0:
             one = waiting.pop(0).get()
-            waiting.append(pool.apply_async(run_round, [next(seeds)]))
+            waiting.append(pool.apply_async(run_round, [options.twin, next(seeds)]))
             pairs, true, wrong = pairs + one.pairs, true + one.true, wrong + len(one.disagreements)
+            seconds = time.monotonic() - started
             print(
                 f"{pairs:>14,} pairs, {true / pairs:.1%} true, {wrong} disagreements, "
-                f"{time.monotonic() - started:.0f} s",
+                f"{seconds:.0f} s, {pairs / seconds:,.0f} a second",
                 flush=True,
             )
             for text in one.disagreements[:20]:

@@ -1,8 +1,11 @@
 /* Readers and one writer through the engine's lock. A reader sees whole operations only: of two
  * subscriptions that are added and removed under one write lock both match or neither, and of a
- * subscription that is replaced exactly one filter. Built with TSan, any race is an error. */
+ * subscription that is replaced exactly one filter. Built with TSan, any race is an error.
+ *
+ * THREADS_SECONDS=600 goes on for so many seconds. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "engine_kit.h"
 
@@ -123,6 +126,7 @@ static void test_whole_operations(void)
 {
     static shared s;
     pthread_t threads[READERS];
+    atomic_store(&s.reads, 0);
     CHECK(kit_open(&s.k));
     for (int i = 0; i < BACKGROUND; i++) {
         CHECK(kit_add(&s.k, i % 2 == 0 ? "a = 1" : "b < 100") != UINT32_MAX);
@@ -199,8 +203,12 @@ static void test_a_writer_gets_its_turn(void)
 
 int main(void)
 {
+    const char *seconds = getenv("THREADS_SECONDS");
+    time_t end = time(NULL) + (seconds != NULL ? strtol(seconds, NULL, 10) : 0);
     test_try();
-    test_whole_operations();
+    do {
+        test_whole_operations();
+    } while (time(NULL) < end);
     test_a_writer_gets_its_turn();
     return check_report();
 }
