@@ -209,6 +209,13 @@ cdef extern from "matchengine.h" nogil:
     uint32_t me_engine_destination(const me_engine *engine, uint32_t handle)
     size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room)
 
+    ctypedef enum me_expense:
+        ME_CHEAP
+        ME_EVERY_EVENT
+        ME_EVERY_STRING
+
+    me_expense me_engine_expense(const me_engine *engine, uint32_t handle)
+
     ctypedef struct me_diagnosis:
         bint never
         bint always
@@ -217,9 +224,17 @@ cdef extern from "matchengine.h" nogil:
         uint32_t pattern
         uint32_t present
         double cost
+        me_expense expense
+        uint32_t culprit
+        bint negated
 
     me_status me_engine_diagnose(
         me_engine *engine, const uint8_t *filter, size_t length, me_diagnosis *out)
+
+    ctypedef enum me_part:
+        ME_PARTS
+
+    const char *me_part_name(me_part part)
 
     ctypedef struct me_stats:
         uint64_t subscriptions
@@ -235,6 +250,7 @@ cdef extern from "matchengine.h" nogil:
         uint64_t unanchored
         uint64_t never
         uint64_t bytes
+        uint64_t memory[ME_PARTS]
         uint64_t source_bytes
         uint64_t sampled_events
 

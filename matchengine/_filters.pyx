@@ -86,8 +86,8 @@ cdef object digits_of(object number):
     return "".join(reversed(parts))
 
 
-cdef object int_of(str digits):
-    """The int that has these digits, which is `digits_of` backwards."""
+def integer(str digits not None, /):
+    """Return the int that has these digits, which may be more than `int` would read."""
     if len(digits) <= DIGITS:
         return int(digits)
     cdef bint negative = digits[0] == "-"
@@ -194,7 +194,7 @@ cdef object value_of(const _c.me_value *v):
         return v.as_.d
     if v.type == _c.ME_BOOL:
         return v.as_.i != 0
-    return int_of(v.as_.s[:v.len].decode())
+    return integer(v.as_.s[:v.len].decode())
 
 
 # ---- writing ------------------------------------------------------------------------------------

@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from matchengine._core import NO_DESTINATION
 from matchengine.errors import FilterSyntaxError, LimitExceeded
 
-__all__ = ["check_length", "is_blank", "is_buffer", "read_subscriptions", "rule_of"]
+__all__ = [
+    "check_length",
+    "destination_of",
+    "is_blank",
+    "is_buffer",
+    "read_subscriptions",
+    "rule_of",
+]
 
 #: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
 DEEPEST = 16
@@ -139,3 +148,15 @@ def _refuse(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def destination_of(to: object) -> int:
+    """The number of a destination as the core takes it. Raises TypeError and ValueError."""
+    if to is None:
+        return NO_DESTINATION
+    if isinstance(to, bool) or not hasattr(to, "__index__"):
+        raise TypeError(f"a destination is an int, got {to!r}")
+    number = int.__pos__(operator.index(to))
+    if not 0 <= number < NO_DESTINATION:
+        raise ValueError(f"a destination is 0 to {NO_DESTINATION - 1}, got {number}")
+    return number

@@ -14,8 +14,11 @@ caller would catch anyway::
     |-- DuplicateSubscription  ValueError   the id is taken
     `-- UnknownSubscription    KeyError     nobody has the id
 
-After any of them the matcher is exactly as it was before the call. All can be pickled: whatever a
-constructor takes after its first argument is an attribute with a default.
+One warning, `ExpensiveFilterWarning`, is a `UserWarning`.
+
+After any of them, also where warnings are errors, the matcher is exactly as it was before the call.
+All can be pickled: whatever a constructor takes after its first argument is an attribute with a
+default.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = [
     "DuplicateSubscription",
     "EventError",
     "EventLimitExceeded",
+    "ExpensiveFilterWarning",
     "FileFormatError",
     "FilterSyntaxError",
     "FilterTypeError",
@@ -219,6 +223,14 @@ class UnknownSubscription(MatchEngineError, KeyError):
     def __str__(self) -> str:
         """A sentence, where ``KeyError`` would print the bare ``repr``."""
         return f"no subscription has the id {reprlib.repr(self.id)}"
+
+
+class ExpensiveFilterWarning(UserWarning):
+    """A filter costs time with every event, or with every string of an attribute.
+
+    Its text names the subscription, the predicate that makes it so, and what would help. Where
+    warnings are errors, the filter is not added.
+    """
 
 
 def point_at(text: str, position: int) -> str:

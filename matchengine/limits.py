@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "limits_of"]
 
 #: The C core counts in 64 bits, and sizes of strings in 32.
 LARGEST = 2**32 - 1
@@ -56,3 +56,10 @@ class Limits:
             most = LARGEST_REGEX if field.name == "regex_states" else LARGEST
             if not 1 <= value <= most:
                 raise ValueError(f"Limits.{field.name} must be 1 to {most}, got {value}")
+
+
+def limits_of(limits: object) -> Limits | None:
+    """What was given as limits. Raises TypeError for anything but a Limits or None."""
+    if limits is None or isinstance(limits, Limits):
+        return limits
+    raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")

@@ -73,8 +73,8 @@ me_status me_engine_keep_notes(me_engine *e)
     if (e->keeps_notes) {
         return ME_OK;
     }
-    if (!heap_reserve(&e->heap, &e->notes, &e->notes_cap, e->handle_count > 0 ? e->handle_count : 1,
-                      sizeof *e->notes)) {
+    if (!heap_reserve(&e->parts[ME_HANDLES], &e->notes, &e->notes_cap,
+                      e->handle_count > 0 ? e->handle_count : 1, sizeof *e->notes)) {
         return ME_NOMEM;
     }
     for (uint32_t i = 0; i < e->handle_count; i++) {

@@ -58,6 +58,7 @@ typedef struct pattern {
     uint32_t path;       /* next free number when free */
     uint32_t references; /* 0 when free */
     uint32_t cluster;
+    bool everywhere; /* no literal: every string of the path may satisfy it */
 } pattern;
 
 /* Where a subscription's row is. With several rows `cluster` is PLACE_MANY and `row` the number of
@@ -85,7 +86,8 @@ typedef struct cover_note {
 struct compiler;
 
 struct me_engine {
-    heap heap;
+    heap heap;            /* what is counted as ME_ENGINE */
+    heap parts[ME_PARTS]; /* all else */
     rwlock *lock;
     me_limits limits;
     uint64_t seed;
@@ -182,7 +184,7 @@ void row_moved(me_engine *e, uint32_t owner, uint32_t cluster, uint32_t from, ui
 double cost_present(const me_engine *e, uint32_t path);
 double cost_constant(const me_engine *e, uint32_t path, uint32_t number);
 double cost_range(const me_engine *e, uint32_t path, uint32_t lo, uint32_t width);
-double cost_pattern(const me_engine *e, uint32_t path);
+double cost_pattern(const me_engine *e, uint32_t number);
 
 /* ---- compile.c -------------------------------------------------------------------------------------- */
 

@@ -145,6 +145,14 @@ uint32_t me_engine_destination(const me_engine *engine, uint32_t handle);
  * room for them. */
 size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room);
 
+/* What makes a filter expensive, however many others there are. */
+typedef enum me_expense {
+    ME_CHEAP,
+    ME_EVERY_EVENT,  /* it is looked at for every event, and is not true for every event */
+    ME_EVERY_STRING, /* it is found by a pattern that is tried on every string of its path */
+} me_expense;
+me_expense me_engine_expense(const me_engine *engine, uint32_t handle); /* read lock; live */
+
 /* What me_engine_add would do with a filter, without adding it (write lock: it uses the compiler's
  * workspace, and leaves the engine as it was). */
 typedef struct me_diagnosis {
@@ -152,9 +160,36 @@ typedef struct me_diagnosis {
     bool always;                             /* every event matches it */
     uint32_t equal, range, pattern, present; /* anchors by kind; all 0: not anchored */
     double cost;                             /* expected share of events that look at it */
+    me_expense expense;
+    uint32_t culprit; /* the number of the leaf because of which it is expensive, */
+    bool negated;     /* or because of its NOT */
 } me_diagnosis;
 me_status me_engine_diagnose(me_engine *engine, const uint8_t *filter, size_t length,
                              me_diagnosis *out);
+
+/* What the memory of an engine is for; one list, as above. */
+#define ME_PART_LIST(X)                                                               \
+    X(ME_SOURCES, "sources")     /* the stored filters */                             \
+    X(ME_PATHS, "paths")         /* names of attributes, and what is known of them */ \
+    X(ME_CONSTANTS, "constants") /* values compared with = , <> and IN */             \
+    X(ME_CUTS, "cuts")           /* values that ranges compare with */                \
+    X(ME_PATTERNS, "patterns")   /* indexes of strings */                             \
+    X(ME_CLUSTERS, "clusters")   /* rows under their anchors */                       \
+    X(ME_BODIES, "bodies")       /* residual tests, */                                \
+    X(ME_PROGRAMS, "programs")   /* those that are formulas, */                       \
+    X(ME_SETS, "sets")           /* and those of IN */                                \
+    X(ME_LISTS, "lists")         /* where the rows of those with several are */       \
+    X(ME_HANDLES, "handles")     /* where the row is, and the destination */          \
+    X(ME_ENGINE, "engine")       /* the rest: the compiler's workspace */
+
+typedef enum me_part {
+#define ME_PART_ENUM(name, text) name,
+    ME_PART_LIST(ME_PART_ENUM)
+#undef ME_PART_ENUM
+        ME_PARTS
+} me_part;
+
+const char *me_part_name(me_part part);
 
 typedef struct me_stats {
     uint64_t subscriptions, paths, constants, cuts, patterns, clusters;
@@ -162,6 +197,7 @@ typedef struct me_stats {
     uint64_t unanchored;                     /* rows looked at for every event */
     uint64_t never;                          /* contradictions, filed nowhere */
     uint64_t bytes;                          /* all memory of the engine, */
+    uint64_t memory[ME_PARTS];               /* by part, */
     uint64_t source_bytes;                   /* of which stored filters */
     uint64_t sampled_events;
 } me_stats;

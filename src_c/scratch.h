@@ -51,7 +51,8 @@ struct me_event {
     probe *probes;
     uint32_t probe_count, probe_cap;
     string_hits hits;
-    marks patterns;          /* string patterns that some value satisfies */
+    marks patterns;          /* string patterns that some value satisfies, */
+    marks tried;             /* and those of which a test has found out whether */
     marks handles;           /* matched already: only when a handle can come up twice */
     number_set destinations; /* found already */
     uint32_t *result;

@@ -193,10 +193,10 @@ static void search_anything(const string_index *ix, search *s)
     }
 }
 
-/* The regexes without a literal. */
+/* The regexes without a literal that are asked for. */
 static void search_each(const string_index *ix, search *s)
 {
-    for (uint32_t i = 0; i < ix->each_count; i++) {
+    for (uint32_t i = 0; i < ix->each_asked; i++) {
         const string_each *one = &ix->each[i];
         if (regex_ends_fit(&one->ends, s->text, s->length) && holds(s, one->pattern)) {
             s->hits->numbers[s->hits->count++] = one->pattern->number;
@@ -210,7 +210,8 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
     if (ix->count == 0) {
         return true;
     }
-    if (!prepare(hits, ix->count)) {
+    if (!prepare(hits, ix->count) || !heap_reserve(&hits->heap, &hits->state, &hits->state_cap,
+                                                   ix->each_words, sizeof *hits->state)) {
         return false;
     }
     search s = {.hits = hits, .text = text, .length = length};
@@ -230,4 +231,13 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
         search_side(&ix->sides[1], &s);
     }
     return !s.no_memory;
+}
+
+bool string_index_try(const string_index *ix, uint32_t number, const char *text, size_t length,
+                      string_hits *hits)
+{
+    const string_pattern *p = string_pattern_of(ix, number);
+    search s = {.hits = hits, .text = text, .length = length};
+    return p->place == FILED_EACH && p->points >= ix->each_asked &&
+           regex_ends_fit(&ix->each[p->points].ends, text, length) && holds(&s, p);
 }

@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
+from matchengine import ExpensiveFilterWarning
 from matchengine.cli import bench, check, explain, match
 from matchengine.cli.command import Commands
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
@@ -27,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; SystemExit with 2 for wrong usage."""
     arguments = _parser(sys.argv[1:] if argv is None else argv)
     try:
-        code: int = arguments.run(arguments)
+        with warnings.catch_warnings():  # `check` says what is expensive, and where
+            warnings.simplefilter("ignore", ExpensiveFilterWarning)
+            code: int = arguments.run(arguments)
         Output.flush()
         return code
     except InputError as error:

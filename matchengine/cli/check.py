@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from typing import Any
 
 from matchengine.cli.command import Commands, add_json, add_rules, new_command
@@ -52,8 +51,8 @@ def _run(arguments: argparse.Namespace) -> int:
             output.write([json.dumps({"line": rule.line} | id | report)])
         else:
             output.write([f"{source.name}:{rule.line}: {_sentence(rule, report)}"])
-            for note in rule.notes:
-                complain(f"{source.name}:{rule.line}: note: {note}")
+            if warning := report.get("warning"):
+                complain(f"{source.name}:{rule.line}: note: {warning}")
     bad = sum(bool(rule.error) for rule in rules)
     complain(f"{source.name}: {len(rules) - bad} good, {bad} bad")
     return BAD_INPUT if bad else OK
@@ -65,18 +64,16 @@ def _fault(rule: Rule) -> _Report:
 
 
 def _virtues(matcher: Matcher[Any], rule: Rule) -> _Report:
-    with warnings.catch_warnings():  # what there is to warn of, adding the rule has told
-        warnings.simplefilter("ignore")
-        found: Diagnosis = matcher.check(rule.filter)
-    report: _Report = {
+    found: Diagnosis = matcher.check(rule.filter)
+    return {
         "ok": True,
         "filter": str(found.filter),
         "cost": found.cost,
         "anchors": dict(found.anchors or {}),
         "contradiction": found.contradiction,
         "always_true": found.always_true,
+        "warning": None if found.warning is None else str(found.warning),
     }
-    return report | {"notes": rule.notes} if rule.notes else report
 
 
 def _sentence(rule: Rule, report: _Report) -> str:

@@ -6,8 +6,7 @@ A line means what it means to `Matcher.add_many`, and every line is reported on 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +40,6 @@ class Rule:
     error: str = ""
     #: Where in the filter, if that is known.
     position: int | None = None
-    #: Warnings about what it costs.
-    notes: tuple[str, ...] = ()
 
 
 def name_of(id: Any) -> str:
@@ -57,24 +54,16 @@ def load_rules(source: Source, matcher: Matcher[Any]) -> Iterator[Rule]:
     rule has. Raises `InputError`.
     """
     lines: dict[Any, int] = {}
-    with warnings.catch_warnings(record=True) as noted:  # once: it takes as long as adding a rule
-        warnings.simplefilter("always")
-        for rule in _unnamed_last(_read(source)):
-            _add(rule, matcher, lines)
-            if noted:
-                rule.notes = tuple(str(warning.message) for warning in noted)
-                noted.clear()
-            yield rule
-
-
-def _unnamed_last(rules: Iterable[Rule]) -> Iterator[Rule]:
     unnamed: list[Rule] = []
-    for rule in rules:
-        if rule.id is None and not rule.error:
+    for rule in _read(source):
+        if not rule.error and rule.id is None:
             unnamed.append(rule)
-        else:
-            yield rule
-    yield from unnamed
+            continue
+        _add(rule, matcher, lines)
+        yield rule
+    for rule in unnamed:
+        _add(rule, matcher, lines)
+        yield rule
 
 
 def _read(source: Source) -> Iterator[Rule]:
@@ -94,13 +83,14 @@ def _add(rule: Rule, matcher: Matcher[Any], lines: dict[Any, int]) -> None:
     """Add a rule, or note what is wrong with it."""
     if rule.error:
         return
+    prefix = "" if rule.id is None else f"{name_of(rule.id)}: "
     try:
         rule.id = matcher.add(rule.filter, id=rule.id, to=rule.to)
         lines[rule.id] = rule.line
     except DuplicateSubscription:
-        rule.error = f"{name_of(rule.id)}: the id is taken by line {lines[rule.id]}"
+        rule.error = f"{prefix}the id is taken by line {lines[rule.id]}"
     except MatchEngineError as error:
-        rule.error = str(error) if rule.id is None else f"{name_of(rule.id)}: {error}"
+        rule.error = f"{prefix}{error}"
         if isinstance(error, FilterSyntaxError | FilterTypeError | LimitExceeded) and error.text:
             rule.position = error.position
 

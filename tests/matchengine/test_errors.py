@@ -10,6 +10,7 @@ from matchengine.errors import (
     DuplicateSubscription,
     EventError,
     EventLimitExceeded,
+    ExpensiveFilterWarning,
     FileFormatError,
     FilterSyntaxError,
     FilterTypeError,
@@ -32,6 +33,7 @@ ONE_OF_EACH = [
     FileFormatError("truncated", "rules.me", 17),
     DuplicateSubscription("alice"),
     UnknownSubscription(("a", 1)),
+    ExpensiveFilterWarning("every event looks at it"),
 ]
 
 
