@@ -6,7 +6,7 @@ A line means what it means to `Matcher.add_many`, and every line is reported on 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,16 +54,19 @@ def load_rules(source: Source, matcher: Matcher[Any]) -> Iterator[Rule]:
     rule has. Raises `InputError`.
     """
     lines: dict[Any, int] = {}
+    for rule in _unnamed_last(_read(source)):
+        _add(rule, matcher, lines)
+        yield rule
+
+
+def _unnamed_last(rules: Iterable[Rule]) -> Iterator[Rule]:
     unnamed: list[Rule] = []
-    for rule in _read(source):
-        if not rule.error and rule.id is None:
+    for rule in rules:
+        if rule.id is None and not rule.error:
             unnamed.append(rule)
-            continue
-        _add(rule, matcher, lines)
-        yield rule
-    for rule in unnamed:
-        _add(rule, matcher, lines)
-        yield rule
+        else:
+            yield rule
+    yield from unnamed
 
 
 def _read(source: Source) -> Iterator[Rule]:
@@ -83,14 +86,13 @@ def _add(rule: Rule, matcher: Matcher[Any], lines: dict[Any, int]) -> None:
     """Add a rule, or note what is wrong with it."""
     if rule.error:
         return
-    prefix = "" if rule.id is None else f"{name_of(rule.id)}: "
     try:
         rule.id = matcher.add(rule.filter, id=rule.id, to=rule.to)
         lines[rule.id] = rule.line
     except DuplicateSubscription:
-        rule.error = f"{prefix}the id is taken by line {lines[rule.id]}"
+        rule.error = f"{name_of(rule.id)}: the id is taken by line {lines[rule.id]}"
     except MatchEngineError as error:
-        rule.error = f"{prefix}{error}"
+        rule.error = str(error) if rule.id is None else f"{name_of(rule.id)}: {error}"
         if isinstance(error, FilterSyntaxError | FilterTypeError | LimitExceeded) and error.text:
             rule.position = error.position
 
