@@ -42,6 +42,10 @@ def test_check_reports_every_rule(command: Command) -> None:
     assert good["d"]["filter"] == "TRUE"
     bad = {line["line"]: line for line in ran.out if not line["ok"]}
     assert bad[2]["position"] == len("price <")
+    ran = command(
+        "check", "--json", write_lines("deep", [{"filter": "(" * 1001 + "a" + ")" * 1001}])
+    )
+    assert ran.out[0]["position"] == 1000
     assert "taken by line 1" in bad[5]["error"]
 
 
