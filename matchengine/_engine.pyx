@@ -104,6 +104,7 @@ cdef class Store:
         self.limits.event_depth = limits.event_depth
         self.limits.event_values = limits.event_values
         self.limits.digits = limits.digits
+        self.limits.combinations = limits.combinations
         self.make_engine()
         self.spare = None  # what it knows is about another engine
         self.scratches = []
