@@ -22,7 +22,7 @@ def test_the_builder_says_what_the_text_says() -> None:
         '2 * a - "x y" / 3 >= 1.5': 2 * a - b / 3 >= 1.5,
         '1 - a + (2 - "x y") = 0': 1 - a + (2 - b) == 0,
         "-a * 5 <= 1": -a * 5 <= 1,
-        "--a > 5": -(-a) > 5,
+        "--a > 5": -(-a) > 5,  # noqa: B002
         "a * 2 > 5": 5 < a * 2,  # noqa: SIM300
         'a BETWEEN 1 AND "x y"': a.between(1, b),
         'a + 1 NOT BETWEEN "x y" AND a * a': ~(a + 1).between(b, a * a),
