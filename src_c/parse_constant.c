@@ -153,8 +153,11 @@ static bool token_text(parser *p, const token *t, me_value *text)
 
 bool parser_name(parser *p, me_value *name)
 {
-    if (!at_name(p) || at_function(p)) {
+    if (!at_name(p)) {
         return parser_unexpected(p, "a name");
+    }
+    if (at_function(p)) {
+        return parser_fail(p, ME_SYNTAX, p->now.offset, "expected a name, got a function");
     }
     if (!token_text(p, &p->now, name)) {
         return false;

@@ -116,7 +116,7 @@ static bool needs_number(parser *p, const term *o)
 /* A name or a constant, and the minuses and parentheses in front of it. */
 static bool read_operand(parser *p, predicate *q, term *o)
 {
-    for (;;) {
+    while (!at_name(p)) {
         o->offset = p->now.offset;
         if (p->now.kind == LEX_MINUS) {
             advance(p);
@@ -136,7 +136,8 @@ static bool read_operand(parser *p, predicate *q, term *o)
             break;
         }
     }
-    if (at_name(p) && !at_function(p)) {
+    if (at_name(p)) {
+        o->offset = p->now.offset;
         o->kind = TERM_PATH;
         q->paths++;
         return parser_name(p, &o->value);
@@ -144,7 +145,7 @@ static bool read_operand(parser *p, predicate *q, term *o)
     const char *expected = q->count > 0 || p->yard_count > 0 ? "a name, a constant or ("
                                                              : "a name, a constant, NOT or (";
     o->kind = TERM_VALUE;
-    return at_name(p) ? parser_unexpected(p, expected) : parser_constant(p, expected, &o->value);
+    return parser_constant(p, expected, &o->value);
 }
 
 static bool read_next(parser *p, predicate *q, term *o)

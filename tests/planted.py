@@ -325,9 +325,8 @@ BUGS = [
     Bug(
         "arithmetic takes another value of a path than the comparison beside it",
         "src_c/evaluate.c",
-        "ev->operands[c->path_count + wheel] = ev->numbers[entry];",
-        "ev->operands[c->path_count + wheel] ="
-        " ev->numbers[ev->table[slot_newest(c->paths[wheel])]];",
+        "ev->numbers[entry];",
+        "ev->numbers[ev->table[slot_newest(c->paths[wheel])]];",
         python=(VECTORS,),
     ),
     Bug(

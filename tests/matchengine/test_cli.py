@@ -160,7 +160,7 @@ def test_bad_rules_end_the_run_before_it_begins(command: Command) -> None:
     ran = command("match", rules, write_lines("events", EVENTS))
     assert (ran.code, ran.out) == (1, [])
     assert ran.err == (
-        'rules:3: "x": expected a constant, got the end\n  price <\n         ^\n'
+        'rules:3: "x": expected a name, a constant or (, got the end\n  price <\n         ^\n'
     )  # fmt: skip
 
 
