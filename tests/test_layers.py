@@ -29,7 +29,7 @@ C_ORDER = [
     "cuts", "cut_block", "cuts.c", "sieve", "clusters", "constants", "bodies", "program",
     # the whole: changing it
     "engine", "cost", "file", "relabel", "acquire",
-    "compiler", "compile_tree", "compile_anchor", "compile_code", "compile",
+    "compiler", "compile_tree", "compile_anchor", "compile_blame", "compile_code", "compile",
     "inspect", "validate", "engine.c",
     # the whole: asking it
     "scratch", "number_set", "encode", "verify", "sample", "match", "explain",
