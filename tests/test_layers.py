@@ -33,7 +33,7 @@ C_ORDER = [
     "formula", "formula_terms", "cover",
     # the whole: changing it
     "engine", "cover_note", "cost", "file", "relabel", "acquire_names", "acquire",
-    "compiler", "compile_tree", "compile_anchor", "compile_code", "compile",
+    "compiler", "compile_tree", "compile_anchor", "compile_blame", "compile_code", "compile",
     "inspect", "validate", "engine.c",
     # the whole: asking it
     "scratch", "number_set", "encode", "evaluate", "verify", "sample", "match", "explain",
