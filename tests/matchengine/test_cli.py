@@ -342,7 +342,9 @@ def test_check_for_people(
     assert lines[0].startswith('rules:1: ok: "alice": cost 0.')
     assert lines[0].endswith("filed under 1 equal")
     assert lines[1:4] == [
-        'rules:2: error: "b": expected a name, a constant or (, got the end', "  price <", "         ^"
+        'rules:2: error: "b": expected a name, a constant or (, got the end',
+        "  price <",
+        "         ^"
     ]  # fmt: skip
     text = "\n".join(lines)
     assert 'rules:6: ok: "c": cost 0, no event can match it' in text
