@@ -346,7 +346,7 @@ static void expect_plain(const char *text, filter_op op, const me_value *a, cons
     filter_writer_init(&w, &h, false);
     filter_writer_init(&named, &h, true);
     filter_node leaf = stored(text, &w, &named);
-    bool folded = expression_plain(&leaf, &plain);
+    bool folded = expression_plain(&leaf, false, &plain);
     CHECK(folded == (a != NULL));
     if (folded) {
         CHECK(plain.op == op && plain.path_number == 1 && value_equal(&plain.a, a));

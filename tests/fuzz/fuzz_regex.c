@@ -34,7 +34,6 @@ static void take_text(stream *s, page *out)
 /* Letters of the regex itself, and of the vocabulary. */
 static void grow_subject(stream *s, const page *pattern, page *out)
 {
-    out->length = 0;
     if (take_rarely(s, 4)) {
         take_text(s, out);
         return;
@@ -54,6 +53,69 @@ static void grow_subject(stream *s, const page *pattern, page *out)
         }
     }
 }
+
+/* ---- strings that match, or would but for the length ------------------------------------------- */
+
+static void put_point(page *out, uint32_t point)
+{
+    char utf8[4];
+    bool possible = point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
+    text_put(out, utf8, possible ? utf8_put(utf8, point) : 0);
+}
+
+/* The ends of a range, and what lies just outside of a negated one. */
+static void sample_set(stream *s, const rx *r, const rx_node *n, page *out)
+{
+    uint32_t tries = n->kind == RX_SET && n->range_count > 0 ? 4 : 0;
+    for (; tries > 0; tries--) {
+        uint32_t which = n->ranges + take_below(s, n->range_count), how = take_below(s, 3);
+        uint32_t first = r->ranges[which].first, last = r->ranges[which].last;
+        uint32_t point = how == 0 ? first : how == 1 ? last : first + (last - first) / 2;
+        point = !n->negated ? point : how == 0 ? first - 1 : last + 1;
+        if (rx_takes(r, n, point)) {
+            put_point(out, point);
+            return;
+        }
+    }
+    text_say(out, PICK(s, letters));
+}
+
+static void sample(stream *s, rx *r, uint32_t number, page *out)
+{
+    const rx_node *n = &r->nodes[number];
+    uint32_t parts = 0, chosen;
+    if (out->length > LONGEST || ++r->steps > RX_STEPS) {
+        return;
+    }
+    switch (n->kind) {
+    case RX_CHAIN:
+        for (uint32_t i = n->child; i != 0; i = r->nodes[i].sibling) {
+            sample(s, r, i, out);
+        }
+        return;
+    case RX_EITHER:
+        for (uint32_t i = n->child; i != 0; i = r->nodes[i].sibling) {
+            parts++;
+        }
+        chosen = n->child;
+        for (uint32_t skip = parts > 1 ? take_below(s, parts) : 0; skip > 0; skip--) {
+            chosen = r->nodes[chosen].sibling;
+        }
+        sample(s, r, chosen, out);
+        return;
+    case RX_REPEAT:
+        chosen = n->least + (n->most > n->least ? take_below(s, 3) : 0);
+        chosen = chosen < n->most ? chosen : n->most;
+        for (uint32_t i = 0; i < chosen && i < 32; i++) {
+            sample(s, r, n->child, out);
+        }
+        return;
+    default:
+        sample_set(s, r, n, out);
+    }
+}
+
+/* ---- what must hold ------------------------------------------------------------------------------- */
 
 static bool has_literal(const regex *r, regex_place place, const char *s, size_t length)
 {
@@ -143,7 +205,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     regex *r = regex_compile(&h, copy, pattern.length, &ends);
     MUST(r != NULL);
     for (int i = 0; is_one == YES && i < SUBJECTS; i++) {
-        grow_subject(&s, &pattern, &subject);
+        subject.length = 0;
+        if (i % 2 == 0) {
+            oracle.steps = 0;
+            sample(&s, &oracle, 1, &subject);
+        } else {
+            grow_subject(&s, &pattern, &subject);
+        }
         try_subject(r, &ends, &oracle, &subject);
     }
     regex_free(&h, r);

@@ -117,8 +117,8 @@ static void step_put(state *s, bool replace, uint32_t allowed)
     }
 }
 
-/* Many alike: clusters with tails of every length, labels without room between them. */
-static void step_crowd(state *s)
+/* Many alike, by number: clusters with tails of every length. */
+static void write_numbered(page *t, uint32_t shape, uint32_t number)
 {
     static const char *const shapes[] = {
         "s = 'abc' AND b > %u",
@@ -129,16 +129,53 @@ static void step_crowd(state *s)
         "b = %u OR a > 3",
         "EXISTS(s) AND NOT (a = %u)",
     };
-    const char *shape = PICK(&s->in, shapes);
-    uint32_t count = take_below(&s->in, 40), first = take(&s->in), by = take_below(&s->in, 3);
+    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], number);
+}
+
+/* By a string: literals that lie within each other. */
+static void write_worded(page *t, uint32_t shape, uint32_t number)
+{
+    static const char *const shapes[] = {
+        "CONTAINS(s, '%s')", "s LIKE '%%%s%%'", "ENDS_WITH(s, '%s')",   "s ILIKE '%s%%'",
+        "s >= '%s'",         "s = '%s'",        "STARTS_WITH(a, '%s')",
+    };
+    const char *word = strings[number % (sizeof strings / sizeof *strings)];
+    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], word);
+}
+
+/* By a number ever closer to 1: there is no room for labels in the end. */
+static void write_squeezed(page *t, uint32_t shape, uint32_t number)
+{
+    static const char *const shapes[] = {
+        "a < %.17g",
+        "a >= %.17g AND b = 1",
+        "s = 'abc' AND a > %.17g",
+        "b BETWEEN %.17g AND 2",
+        "EXISTS(s) AND (a < %.17g OR b = 2)",
+        "NOT (a <= %.17g)",
+        "(b > %.17g OR a IS NULL) AND b < 5",
+    };
+    double by = 1.0 / (double)(UINT64_C(1) << number % 52);
+    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], 1 + by);
+}
+
+static void step_crowd(state *s)
+{
+    static void (*const writers[])(page *, uint32_t, uint32_t) = {
+        write_numbered,
+        write_worded,
+        write_squeezed,
+    };
     static page t;
+    uint32_t kind = take_below(&s->in, 3), shape = take(&s->in);
+    uint32_t count = take_below(&s->in, 48), first = take(&s->in), by = take_below(&s->in, 3);
     for (uint32_t i = 0; i < count; i++) {
         subscription *one = free_place(s);
         size_t length = 0;
         if (one == NULL) {
             return;
         }
-        t.length = (size_t)snprintf(t.at, TEXT_ROOM, shape, first + i * by);
+        writers[kind](&t, shape + (shape >= 128 ? i : 0), first + i * by);
         uint8_t *filter = filter_of(&t, &length);
         MUST(filter != NULL);
         put(s, one, filter, length, 0);

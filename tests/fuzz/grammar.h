@@ -46,6 +46,10 @@ static const char *const numbers[] = {
     "1e400",
     "-1e400",
 };
+static const char *const edges[] = {
+    "9007199254740992",    "9007199254740993",    "9007199254740992.0",    "9007199254740994",
+    "9223372036854775807", "9223372036854775808", "9223372036854775808.0", "9223372036854775806",
+};
 static const char *const strings[] = {
     "",       "a",   "ab",  "abc",  "abcd",
     "abd",    "b",   "ba",  "bab",  "abab",
@@ -62,20 +66,21 @@ static const char *const letters[] = {
 static inline void grow_number(stream *s, page *out)
 {
     char digits[64];
-    switch (take_below(s, 4)) {
+    switch (take_below(s, 6)) {
     case 0:
+    case 1:
         snprintf(digits, sizeof digits, "%d", (int)take_below(s, 12) - 2);
         break;
-    case 1: { /* between 1 and 2, ever closer to 1: labels run out there */
+    case 2: { /* between 1 and 2, ever closer to 1: labels run out there */
         uint32_t halvings = take_below(s, 52);
         snprintf(digits, sizeof digits, "%.17g", 1 + 1.0 / (double)(UINT64_C(1) << halvings));
         break;
     }
-    case 2:
+    case 3:
         snprintf(digits, sizeof digits, "%u.%u", take_below(s, 8), take_below(s, 4));
         break;
     default:
-        text_say(out, PICK(s, numbers));
+        text_say(out, take_below(s, 2) != 0 ? PICK(s, edges) : PICK(s, numbers));
         return;
     }
     text_say(out, digits);

@@ -196,6 +196,10 @@ static inline truth oracle_leaf(const filter_node *n, const occasion *event)
 {
     truth outcome = F;
     uint32_t values = 0, nulls = 0;
+    if (n->op > OP_IS_NULL &&
+        n->op != OP_MATCHES) { /* the operators of filter.h that are known here */
+        return NOT_KNOWN;
+    }
     for (uint32_t i = 0; i < event->count; i++) {
         const seen *s = &event->at[i];
         if (s->path_length != n->path_length ||
