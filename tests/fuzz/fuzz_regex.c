@@ -134,13 +134,15 @@ static void try_subject(const regex *r, const regex_ends *ends, rx *oracle, cons
 {
     uint32_t words = regex_state_words(r);
     uint64_t *scratch = malloc((words + 1) * sizeof *scratch);
+    uint64_t *rows = malloc(REGEX_ROW_WORDS * sizeof *rows);
     char *copy = exact_copy(subject->at, subject->length);
-    MUST(scratch != NULL);
+    MUST(scratch != NULL && rows != NULL);
     memset(scratch, 0, (words + 1) * sizeof *scratch);
-    bool matched = regex_match(r, copy, subject->length, scratch);
+    bool matched = regex_match(r, copy, subject->length, scratch, NULL);
     verdict said = oracle_regex_match(oracle, copy, subject->length);
     MUST(said == CANNOT_SAY || matched == (said == YES));
-    MUST(matched == regex_match(r, copy, subject->length, scratch));
+    MUST(matched == regex_match(r, copy, subject->length, scratch, NULL));
+    MUST(matched == regex_match(r, copy, subject->length, scratch, rows));
     if (matched) {
         MUST(regex_ends_fit(ends, copy, subject->length));
         for (int place = 0; place < REGEX_PLACES; place++) {
@@ -148,6 +150,7 @@ static void try_subject(const regex *r, const regex_ends *ends, rx *oracle, cons
         }
     }
     free(copy);
+    free(rows);
     free(scratch);
 }
 
@@ -165,7 +168,8 @@ static void check_without_memory(const char *pattern, size_t length, size_t allo
     me_error error = {0};
     regex_ends ends;
     heap_fail_after(allowed);
-    me_status status = regex_check(&h, pattern, length, &error);
+    uint64_t states = 0;
+    me_status status = regex_check(&h, pattern, length, &me_default_limits, &states, &error);
     heap_fail_after(SIZE_MAX);
     MUST((status == ME_OK || status == ME_NOMEM) && h.bytes == 0);
     heap_fail_after(allowed);
@@ -193,7 +197,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     char *copy = exact_copy(pattern.at, pattern.length);
     verdict is_one = oracle_regex_parse(&oracle, copy, pattern.length);
-    me_status status = regex_check(&h, copy, pattern.length, &error);
+    uint64_t states = 0;
+    me_status status = regex_check(&h, copy, pattern.length, &me_default_limits, &states, &error);
     MUST(h.bytes == 0);
     if (status != ME_OK) {
         check_error(&error, status, &pattern);
