@@ -3,7 +3,9 @@
 #     make demo       install, then match a few events with a few rules
 #     make test       the C tests, then the Python tests against the installed package
 #     make bench      the benchmarks                      make lint   formats, linters, types
-#     make soak       engine against twin for minutes     make wheel  sdist and wheel in dist/
+#     make soak       engine against twin for minutes
+#     make wheel      sdist and wheel in dist/, built and installed where nothing else is
+#     make peers      beside other engines, which it installs
 #     make planted    known bugs planted one by one: the tests must catch each
 #     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60
 #     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
@@ -29,7 +31,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 TARGET  ?= sequence
 SECONDS ?= 60
 
-.PHONY: demo test bench soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench peers soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -40,6 +42,9 @@ test: $(VENV)/installed $(VENV)/group-test
 
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/pytest benchmarks --benchmark-only $(ARGS)
+
+peers: $(VENV)/installed $(VENV)/group-peers
+	$(BIN)/python benchmarks/peers/run.py $(ARGS)
 
 soak: $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python tests/soak.py $(ARGS)
@@ -84,8 +89,7 @@ sanitize:
 	$(SANITIZE)/bin/pytest $(ARGS)
 
 wheel: $(VENV)/group-dev
-	rm -rf dist
-	$(BIN)/pyproject-build --outdir dist
+	.ci/wheel $(BIN)/python
 
 clean:
 	rm -rf build dist *.egg-info .venv .venv-sanitize .hypothesis .mypy_cache .ruff_cache .benchmarks

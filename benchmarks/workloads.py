@@ -10,6 +10,7 @@ of NumPy; ``tests/test_workloads.py`` pins a hash of each.
 * `w1_sparse`: 30,000 attributes, so that five random ones are never all in one event. Each event
   is made around `MATCHES` subscriptions drawn at random: it has their attributes with values that
   satisfy them, and random other attributes up to 30.
+* `keys`: 10,000 conjunctions of two equalities of strings, 20 attributes with 30 values each.
 * `json_small`: 1,000 subscriptions on nested JSON objects of about 150, 300, 600 or 1,500 bytes.
 """
 
@@ -35,6 +36,7 @@ __all__ = [
     "Conjunctions",
     "Workload",
     "json_small",
+    "keys",
     "w1_dense",
     "w1_sparse",
 ]
@@ -292,6 +294,43 @@ def _texts(attrs: Ints, kinds: Ints, least: Ints, greatest: Ints) -> list[str]:
     return [" AND ".join(row) for row in zip(*columns, strict=True)]
 
 
+# ---- equalities ---------------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class Listed(Workload):
+    """A workload whose predicates are a list."""
+
+    predicates: list[list[Interval]]
+
+    @property
+    def intervals(self) -> list[list[Interval]]:
+        return self.predicates
+
+
+def keys(*, events: int = EVENTS) -> Listed:
+    """What engines that index keys and values are made for; an event matches 11 on average."""
+    raw = Raw(4_001)
+    names, values = raw.distinct(20, 10_000, 2), raw.below(30, 10_000, 2)
+    predicates = [
+        [(f"a{name}", f"v{value}", f"v{value}") for name, value in zip(*row, strict=True)]
+        for row in zip(names.tolist(), values.tolist(), strict=True)
+    ]
+    attributes = _names(20)
+    made = [
+        dict(zip(attributes, (f"v{value}" for value in row), strict=True))
+        for row in raw.below(30, events + WARMUP, 20).tolist()
+    ]
+    return Listed(
+        name="keys",
+        story="many subscribers, each to one kind of thing in one place",
+        filters=[" AND ".join(f"{n} = '{v}'" for n, v, _ in each) for each in predicates],
+        events=made[WARMUP:],
+        warmup=made[:WARMUP],
+        predicates=predicates,
+    )
+
+
 # ---- nested JSON --------------------------------------------------------------------------------
 
 KIND = ["order", "refund", "return", "quote", "invoice", "shipment", "review", "cancel"]
@@ -313,18 +352,7 @@ NOTE = {150: 0, 300: 0, 600: 43, 1_500: 132}
 READINGS = {150: 0, 300: 0, 600: 0, 1_500: 56}
 
 
-@dataclass(kw_only=True)
-class Orders(Workload):
-    """json_small: conjunctions of three predicates on dotted paths."""
-
-    predicates: list[list[Interval]]
-
-    @property
-    def intervals(self) -> list[list[Interval]]:
-        return self.predicates
-
-
-def json_small(event_bytes: int = 300, *, events: int = EVENTS) -> Orders:
+def json_small(event_bytes: int = 300, *, events: int = EVENTS) -> Listed:
     """1,000 subscriptions; the events have 11 to 20 keys and match at most 5 of them."""
     subscriptions = [_order_filter(row) for row in Raw(3_001).below(1_000_000, 1_000, 6).tolist()]
     drawn = Raw(3_002).below(1_000_000, (events + WARMUP) * 101 // 100, 10)
@@ -334,7 +362,7 @@ def json_small(event_bytes: int = 300, *, events: int = EVENTS) -> Orders:
         _order(some, more, event_bytes)
         for some, more in zip(few.tolist(), rest.tolist(), strict=True)
     ]
-    return Orders(
+    return Listed(
         name=f"json_small_{event_bytes}",
         story="a thousand rules on a stream of small nested documents",
         filters=[" AND ".join(map(_order_text, each)) for each in subscriptions],

@@ -9,11 +9,14 @@
 """
 
 from matchengine._core import Matches
+from matchengine._diagnosis import Diagnosis, Subscription
 from matchengine._explanation import Anchor, Explanation, Reason
+from matchengine.covering import covers, merge, overlaps
 from matchengine.errors import (
     DuplicateSubscription,
     EventError,
     EventLimitExceeded,
+    ExpensiveFilterWarning,
     FileFormatError,
     FilterSyntaxError,
     FilterTypeError,
@@ -23,7 +26,7 @@ from matchengine.errors import (
 )
 from matchengine.filters import Attribute, Filter, attr, parse
 from matchengine.limits import Limits
-from matchengine.matcher import Diagnosis, Matcher, Subscription
+from matchengine.matcher import Matcher
 
 __all__ = [
     "Anchor",
@@ -32,6 +35,7 @@ __all__ = [
     "DuplicateSubscription",
     "EventError",
     "EventLimitExceeded",
+    "ExpensiveFilterWarning",
     "Explanation",
     "FileFormatError",
     "Filter",
@@ -46,5 +50,8 @@ __all__ = [
     "Subscription",
     "UnknownSubscription",
     "attr",
+    "covers",
+    "merge",
+    "overlaps",
     "parse",
 ]

@@ -4,6 +4,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
+cdef extern from "stdbool.h":
+    ctypedef unsigned char c_bool "bool"
+
 cdef extern from "matchengine.h" nogil:
     ctypedef enum me_status:
         ME_OK
@@ -32,6 +35,10 @@ cdef extern from "matchengine.h" nogil:
         uint64_t event_depth
         uint64_t event_values
         uint64_t digits
+        uint64_t regex_states
+        uint64_t regex_ranges
+        uint64_t regex_depth
+        uint64_t filter_states
 
     const me_limits me_default_limits
 
@@ -85,12 +92,9 @@ cdef extern from "key_cache.h" nogil:
 
 
 cdef extern from "regex.h" nogil:
-    enum:
-        REGEX_STATES
-        REGEX_RANGES
-        REGEX_DEPTH
-
-    me_status regex_check(heap *h, const char *pattern, size_t length, me_error *error)
+    me_status regex_check(
+        heap *h, const char *pattern, size_t length, const me_limits *limits, uint64_t *states,
+        me_error *error)
 
 
 cdef extern from "filter.h" nogil:
@@ -205,6 +209,13 @@ cdef extern from "matchengine.h" nogil:
     uint32_t me_engine_destination(const me_engine *engine, uint32_t handle)
     size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room)
 
+    ctypedef enum me_expense:
+        ME_CHEAP
+        ME_EVERY_EVENT
+        ME_EVERY_STRING
+
+    me_expense me_engine_expense(const me_engine *engine, uint32_t handle)
+
     ctypedef struct me_diagnosis:
         bint never
         bint always
@@ -213,9 +224,17 @@ cdef extern from "matchengine.h" nogil:
         uint32_t pattern
         uint32_t present
         double cost
+        me_expense expense
+        uint32_t culprit
+        bint negated
 
     me_status me_engine_diagnose(
         me_engine *engine, const uint8_t *filter, size_t length, me_diagnosis *out)
+
+    ctypedef enum me_part:
+        ME_PARTS
+
+    const char *me_part_name(me_part part)
 
     ctypedef struct me_stats:
         uint64_t subscriptions
@@ -231,6 +250,7 @@ cdef extern from "matchengine.h" nogil:
         uint64_t unanchored
         uint64_t never
         uint64_t bytes
+        uint64_t memory[ME_PARTS]
         uint64_t source_bytes
         uint64_t sampled_events
 
@@ -264,6 +284,24 @@ cdef extern from "matchengine.h" nogil:
     me_status me_match(
         const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
         uint32_t *count)
+
+    me_status me_filter_covers(
+        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, c_bool *covers)
+    me_status me_filter_overlaps(
+        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, bint single,
+        c_bool *overlaps)
+
+    ctypedef enum me_relation:
+        ME_COVERING
+        ME_COVERED
+        ME_OVERLAPPING
+
+    me_status me_engine_related(
+        const me_engine *engine, me_event *event, me_relation relation, bint single,
+        uint32_t limit, const uint8_t *filter, size_t length, const uint32_t **result,
+        uint32_t *count)
+    me_status me_engine_keep_notes(me_engine *engine)
+    bint me_engine_keeps_notes(const me_engine *engine)
 
     ctypedef enum me_truth:
         ME_FALSE

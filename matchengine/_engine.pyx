@@ -15,6 +15,7 @@ back to the engine once its pin and all older ones are let go.
 from collections import deque
 from os import urandom
 
+from matchengine._filters import integer
 from matchengine.errors import EventError
 from matchengine.values import plain_event
 
@@ -25,6 +26,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 
 from matchengine cimport _c
+from matchengine._bounds cimport bounds_of
 from matchengine._mapping cimport REFUSED, WALKED, Scratch, Walk
 
 NO_DESTINATION = _c.ME_NO_DESTINATION
@@ -34,8 +36,8 @@ TRUTHS = ("false", "true", "unknown")
 ANCHORS = ("none", "equal", "range", "pattern", "present")
 STAGES = ("anchor", "needs", "residual", "matched")
 
-cdef int CHUNK = 600
-cdef object POWER = int("1" + "0" * CHUNK)  # ** would be that of C
+# What memory is for, in the order of me_part.
+PARTS = tuple([_c.me_part_name(<_c.me_part>part).decode() for part in range(_c.ME_PARTS)])
 
 
 cdef struct Bytes:  # a growing buffer
@@ -96,14 +98,7 @@ cdef class Store:
         if self.opened:
             raise RuntimeError("a matcher cannot be initialised again")
         self.opened = True
-        self.limits.filter_bytes = limits.filter_bytes
-        self.limits.filter_depth = limits.filter_depth
-        self.limits.predicates = limits.predicates
-        self.limits.in_values = limits.in_values
-        self.limits.event_bytes = limits.event_bytes
-        self.limits.event_depth = limits.event_depth
-        self.limits.event_values = limits.event_values
-        self.limits.digits = limits.digits
+        bounds_of(limits, &self.limits)
         self.make_engine()
         self.spare = None  # what it knows is about another engine
         self.scratches = []
@@ -180,13 +175,12 @@ cdef class Store:
     # Making an object that the garbage collector counts may run finalisers. So every method below
     # makes what it needs before the lock, and raises after it.
 
-    def _insert(self, ir: bytes, id, destination):
-        """Add a filter (named IR) and return its handle. Raises MemoryError."""
-        return self._insert_many([ir], [id], [destination])[0]
-
     def _insert_many(self, list irs, list ids, list destinations):
-        """Add many filters as one operation: all or none. Returns their handles."""
-        cdef Py_ssize_t done = 0, count = len(irs)
+        """Add many filters (named IR) as one operation: all or none. Raises MemoryError.
+
+        Returns their handles, the index of the first expensive one, and how many these are.
+        """
+        cdef Py_ssize_t done = 0, count = len(irs), first = -1, expensive = 0
         cdef uint32_t handle = 0, to
         cdef _c.me_status status = _c.ME_OK
         cdef bytes ir
@@ -205,6 +199,9 @@ cdef class Store:
                 if status == _c.ME_OK:
                     handles[done] = handle
                     self.table[handle] = ids[done]
+                    if _c.me_engine_expense(self.engine, handle) != _c.ME_CHEAP:
+                        first = done if expensive == 0 else first
+                        expensive += 1
                     done += 1
             while status != _c.ME_OK and done > 0:
                 done -= 1
@@ -218,7 +215,7 @@ cdef class Store:
         del dropped
         if status != _c.ME_OK:
             raise MemoryError()
-        return handles
+        return handles, first, expensive
 
     cdef void trim(self) noexcept:
         """One entry of `table` for every handle ever given."""
@@ -231,18 +228,52 @@ cdef class Store:
         with nogil:
             _c.heap_trim()
 
-    def _change(self, handle, ir: bytes, destination):
-        """Give a live handle another filter. Raises MemoryError."""
-        cdef uint32_t number = handle, to = destination
-        cdef _c.me_status status
-        self.check_live(number)
+    # The next two look an id up themselves: between that and the lock nobody else's code can run,
+    # no signal handler either, so the handle is that of the id.
+
+    def _change(self, dict handles, id, ir: bytes, destination, bint keeps):
+        """Give the subscription of an id another filter, and a destination unless it `keeps` it.
+
+        Returns the old filter and destination, and whether the new filter is expensive. Raises
+        KeyError, MemoryError.
+        """
+        cdef uint32_t number, to = destination, before = 0
+        cdef _c.me_status status = _c.ME_NOMEM
+        cdef Bytes old = Bytes(NULL, 0, 0)
+        cdef bint expensive = False
+        number = handles[id]
         self.write_lock()
         self.learn()
-        status = _c.me_engine_replace(
-            self.engine, number, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), to)
+        before = _c.me_engine_destination(self.engine, number)
+        if append_filter(self.engine, number, &old) > 0:
+            status = _c.me_engine_replace(
+                self.engine, number, <const uint8_t *>PyBytes_AS_STRING(ir),
+                PyBytes_GET_SIZE(ir), before if keeps else to)
+            expensive = _c.me_engine_expense(self.engine, number) != _c.ME_CHEAP
         _c.me_engine_write_unlock(self.engine)
-        if status != _c.ME_OK:
-            raise MemoryError()
+        try:
+            if status != _c.ME_OK:
+                raise MemoryError()
+            return (old.items[:old.length], before), expensive
+        finally:
+            free(old.items)
+
+    def _read(self, dict handles, id):
+        """The filter (named IR) of an id's subscription, and its destination. Raises KeyError."""
+        cdef uint32_t number, to
+        cdef Bytes filter = Bytes(NULL, 0, 0)
+        cdef size_t size
+        number = handles[id]
+        self.read_lock()
+        to = _c.me_engine_destination(self.engine, number)
+        size = append_filter(self.engine, number, &filter)
+        _c.me_engine_read_unlock(self.engine)
+        try:
+            if size == 0:
+                raise MemoryError()
+            return filter.items[:filter.length], to
+        finally:
+            free(filter.items)
 
     cdef int check_live(self, uint32_t handle) except -1:
         if not _c.me_engine_is_live(self.engine, handle):
@@ -271,30 +302,6 @@ cdef class Store:
         finally:
             _c.me_engine_write_unlock(self.engine)
         del dropped
-
-    def _filter_of(self, handle):
-        """The filter of a live handle (named IR)."""
-        cdef uint32_t number = handle
-        cdef size_t size
-        cdef bytes ir = None
-        self.check_live(number)
-        self.read_lock()
-        try:
-            size = _c.me_engine_filter(self.engine, number, NULL, 0)
-            if size == 0:
-                raise MemoryError()
-            ir = PyBytes_FromStringAndSize(NULL, size)
-            if _c.me_engine_filter(
-                    self.engine, number, <uint8_t *>PyBytes_AS_STRING(ir), size) != size:
-                raise MemoryError()
-        finally:
-            _c.me_engine_read_unlock(self.engine)
-        return ir
-
-    def _destination_of(self, handle):
-        """The destination number of a live handle, or NO_DESTINATION."""
-        cdef uint32_t number = handle
-        return _c.me_engine_destination(self.engine, number)
 
     def _copy_filters(self, list ids, list handles):
         """The filters and destinations of live handles, in one pass and of one moment.
@@ -476,18 +483,7 @@ cdef object value_of(const _c.me_value *v):
         return v.as_.i != 0
     if v.type == _c.ME_NULL:
         return None
-    return whole(v.as_.s[:v.len].decode())
-
-
-cdef object whole(str digits):
-    """An integer of any length: int() refuses long ones, and takes quadratic time for them."""
-    negative = digits.startswith("-")
-    digits = digits.lstrip("-")
-    head = len(digits) % CHUNK
-    number = int(digits[:head] or "0")
-    for at in range(head, len(digits), CHUNK):
-        number = number * POWER + int(digits[at:at + CHUNK])
-    return -number if negative else number
+    return integer(v.as_.s[:v.len].decode())
 
 
 def fail_allocations_after(successes):

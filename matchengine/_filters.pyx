@@ -16,6 +16,7 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from matchengine cimport _c
+from matchengine._bounds cimport bounds_of
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -29,13 +30,6 @@ cdef tuple NAMES = (
 )
 cdef dict OPS = {name: op for op, name in enumerate(NAMES)}
 
-# Bounds that are no fields of Limits.
-cdef dict FIXED = {
-    "regex_states": _c.REGEX_STATES,
-    "regex_ranges": _c.REGEX_RANGES,
-    "regex_depth": _c.REGEX_DEPTH,
-}
-
 # One call of int() or str() must not exceed the interpreter's limit, which is never below 640.
 cdef int DIGITS = 600
 cdef object POWER = int("1" + "0" * DIGITS)  # ** would be that of C
@@ -43,35 +37,24 @@ cdef object POWER = int("1" + "0" * DIGITS)  # ** would be that of C
 
 # ---- errors -------------------------------------------------------------------------------------
 
-cdef object limits_of(object limits, _c.me_limits *out):
-    """Fill `out` from an object with the fields of me_limits, or with the defaults for None."""
-    out[0] = _c.me_default_limits
-    if limits is not None:
-        out.filter_bytes = limits.filter_bytes
-        out.filter_depth = limits.filter_depth
-        out.predicates = limits.predicates
-        out.in_values = limits.in_values
-        out.event_bytes = limits.event_bytes
-        out.event_depth = limits.event_depth
-        out.event_values = limits.event_values
-        out.digits = limits.digits
-
-
 cdef object error_of(
     _c.me_status status, _c.me_error *error, bytes text, const _c.me_limits *limits
 ):
-    """The exception for a status: the only place of this module that knows which is which."""
+    """The exception for a status: the only place of this module that knows which is which.
+
+    `text` is what the offset counts in, or None when that is nothing to show.
+    """
     if status == _c.ME_NOMEM:
         return MemoryError()
     message = error.message.decode()
+    shown, position = None, 0
+    if text is not None:
+        shown = text.decode(errors="replace")
+        position = len(text[:error.offset].decode(errors="replace"))
     if status == _c.ME_FILTER_LIMIT:
         name = error.limit.decode()
-        maximum = FIXED[name] if name in FIXED else (<dict>limits[0])[name]
-        return LimitExceeded(message, name, error.value, maximum)
-    if status == _c.ME_BAD_FILTER:
-        return FilterSyntaxError(message)
-    position = len(text[:error.offset].decode(errors="replace"))
-    shown = text.decode(errors="replace")
+        return LimitExceeded(
+            message, name, error.value, (<dict>limits[0])[name], text=shown, position=position)
     if status == _c.ME_TYPE:
         return FilterTypeError(message, shown, position)
     expected = message.removeprefix("expected ").partition(", got ")[0]
@@ -87,7 +70,7 @@ cdef object check(bytes ir, const _c.me_limits *limits):
         <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), limits, &error
     )
     if status != _c.ME_OK:
-        raise error_of(status, &error, ir, limits)
+        raise error_of(status, &error, None, limits)
 
 
 # ---- constants ----------------------------------------------------------------------------------
@@ -103,8 +86,8 @@ cdef object digits_of(object number):
     return "".join(reversed(parts))
 
 
-cdef object int_of(str digits):
-    """The int that has these digits, which is `digits_of` backwards."""
+def integer(str digits not None, /):
+    """Return the int that has these digits, which may be more than `int` would read."""
     if len(digits) <= DIGITS:
         return int(digits)
     cdef bint negative = digits[0] == "-"
@@ -168,7 +151,7 @@ cdef bint read_value(object value, uint64_t digits, _c.me_value *out, list keep)
     if isinstance(value, str):
         try:
             out.as_.s = PyUnicode_AsUTF8AndSize(value, &size)
-        except UnicodeEncodeError:  # a lone surrogate
+        except UnicodeEncodeError:
             return False
         if size > UINT32_MAX:
             return False
@@ -189,6 +172,18 @@ cdef bint read_value(object value, uint64_t digits, _c.me_value *out, list keep)
     return True
 
 
+cdef object constant_error(object value):
+    """Why read_value has refused it."""
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        return FilterTypeError(f"a constant is a bool, a number or a str, not {kind}")
+    place = next((i for i, c in enumerate(value) if "\ud800" <= c <= "\udfff"), None)
+    if place is None:
+        return FilterTypeError("a string in a filter has less than 4 GiB")
+    why = "the string has a lone surrogate, which no UTF-8 can spell"
+    return FilterTypeError(why, str(value), place)
+
+
 cdef object value_of(const _c.me_value *v):
     """The Python constant."""
     if v.type == _c.ME_STRING:
@@ -199,7 +194,7 @@ cdef object value_of(const _c.me_value *v):
         return v.as_.d
     if v.type == _c.ME_BOOL:
         return v.as_.i != 0
-    return int_of(v.as_.s[:v.len].decode())
+    return integer(v.as_.s[:v.len].decode())
 
 
 # ---- writing ------------------------------------------------------------------------------------
@@ -279,7 +274,7 @@ def parse_text(text: str | bytes, parameters: dict[str, object], limits: object 
     """
     cdef _c.me_limits bounds
     cdef _c.me_error error
-    limits_of(limits, &bounds)
+    bounds_of(limits, &bounds)
     memset(&error, 0, sizeof(error))
     raw = utf8(text)
     cdef _Writer writer = _Writer()
@@ -305,7 +300,7 @@ def parse_texts(list filters, object limits, list irs):
     cdef _c.me_status status = _c.ME_OK
     cdef _Writer writer = _Writer()
     cdef Py_ssize_t i
-    limits_of(limits, &bounds)
+    bounds_of(limits, &bounds)
     for i in range(len(irs), len(filters)):
         text = filters[i]
         if type(text) is not str:
@@ -340,8 +335,9 @@ cdef object check_regex(const _c.me_value *pattern, _Writer writer):
     """Raise unless the string is a regex. The position of an error is one in the regex."""
     cdef _c.me_error error
     memset(&error, 0, sizeof(error))
+    cdef uint64_t states = 0
     cdef _c.me_status status = _c.regex_check(
-        &writer.heap, pattern.as_.s, pattern.len, &error
+        &writer.heap, pattern.as_.s, pattern.len, &_c.me_default_limits, &states, &error
     )
     if status != _c.ME_OK:
         raise error_of(status, &error, pattern.as_.s[:pattern.len], &_c.me_default_limits)
@@ -369,9 +365,7 @@ def leaf(op: str, path: str, constants: tuple[object, ...] = ()) -> bytes:
     for i, constant in enumerate(constants):
         v = &values[i & 1]
         if not read_value(constant, _c.me_default_limits.digits, v, keep):
-            raise FilterTypeError(
-                f"a constant is a bool, a number or a valid str, not {type(constant).__name__}"
-            )
+            raise constant_error(constant)
         why = _c.filter_constant_error(number, v)
         if why != NULL:
             raise FilterTypeError(why.decode())
@@ -491,5 +485,5 @@ def check_ir(ir: bytes, limits: object = None) -> None:
     cdef _c.me_limits bounds
     memset(&bounds, 0xFF, sizeof(bounds))
     if limits is not None:
-        limits_of(limits, &bounds)
+        bounds_of(limits, &bounds)
     check(ir, &bounds)

@@ -1,25 +1,32 @@
 """What `Matcher.add_many` takes (a mapping, pairs, JSON lines) as id, filter and destination.
 
 Reading runs other people's code (mappings, iterators), so it comes before any lock. Filters are
-handed on as they are: whoever parses them asks, after an error, where the bad one stood.
+handed on as they are: whoever parses them asks, after an error, where the bad one stood. What a
+line of a file of rules is, is said here once, for the command line as well.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import operator
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from matchengine.errors import FilterSyntaxError
+from matchengine._core import NO_DESTINATION
+from matchengine.errors import FilterSyntaxError, LimitExceeded
 
-__all__ = ["is_buffer", "read_subscriptions"]
+__all__ = ["destination_of", "is_blank", "is_buffer", "read_subscriptions", "rule_of"]
+
+#: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
+DEEPEST = 16
 
 #: Id, filter, and destination or None; and what tells where number `n` with its id stands.
 Triples = tuple[Iterator[tuple[Any, Any, Any]], Callable[[int, Any], str]]
 
 
-def read_subscriptions(subscriptions: Any) -> Triples:
+def read_subscriptions(subscriptions: Any, line_bytes: int) -> Triples:
     """Id, filter and destination of each, and what tells where number `n` with its id stands."""
     if isinstance(subscriptions, Mapping):
         items = list(subscriptions.items())
@@ -28,9 +35,9 @@ def read_subscriptions(subscriptions: Any) -> Triples:
             lambda n, id: f"the filter of {reprlib.repr(id)}",
         )
     if isinstance(subscriptions, str):
-        return _read_lines(subscriptions.split("\n"))
+        return _read_lines(subscriptions.split("\n"), line_bytes)
     if is_buffer(subscriptions):
-        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"))
+        return _read_lines(bytes(memoryview(subscriptions).cast("B")).split(b"\n"), line_bytes)
     return (
         _read_pairs(subscriptions),
         lambda n, id: f"item {n}, the filter of {reprlib.repr(id)}",
@@ -54,35 +61,94 @@ def is_buffer(subscriptions: object) -> bool:
     return True
 
 
-def _read_lines(lines: list[Any]) -> Triples:
+def _read_lines(lines: list[Any], most: int) -> Triples:
     """Ids, filters and destinations of JSON lines; blank lines are skipped."""
     numbers: list[int] = []
 
     def triples() -> Iterator[tuple[Any, Any, Any]]:
         for number, line in enumerate(lines, 1):
-            if line.strip():
-                triple = _triple_of(number, line)
+            if not is_blank(line):
+                _check_length(number, line, most)
+                try:
+                    triple = rule_of(line)
+                except ValueError as error:
+                    raise FilterSyntaxError(f"line {number}: {error}") from None
                 numbers.append(number)
                 yield triple
 
     return triples(), lambda n, id: f"line {numbers[n]}"
 
 
-def _triple_of(number: int, line: str | bytes) -> tuple[Any, str, Any]:
+def _check_length(number: int, line: str | bytes, most: int) -> None:
+    size = len(line)
+    if isinstance(line, str) and size <= most < 4 * size and not line.isascii():
+        size = len(line.encode("utf-8", "surrogatepass"))
+    if size > most:
+        message = f"line {number} exceeds the limit line_bytes, which is {most}"
+        raise LimitExceeded(message, "line_bytes", size, most)
+
+
+def is_blank(line: str | bytes) -> bool:
+    """Has the line nothing but JSON's white space?"""
+    return not (line.strip(" \t\r") if isinstance(line, str) else line.strip(b" \t\r"))
+
+
+def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
+    """Id, filter and destination of ``{"id": ..., "filter": "...", "to": ...}``.
+
+    The filter alone is needed; an id of None stands for none. Arrays become tuples, so that every
+    id can be hashed and printed as the JSON that it was. Raises ValueError that says what is wrong.
+    """
     try:
-        record = json.loads(line)
+        record = _DECODER.decode(line if isinstance(line, str) else line.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 (at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (at character {error.pos})") from None
     except (ValueError, RecursionError) as error:
-        raise FilterSyntaxError(f"line {number}: not JSON: {error}") from None
-    if not isinstance(record, dict) or not isinstance(record.get("filter"), str):
-        raise FilterSyntaxError(f'line {number}: expected {{"id": ..., "filter": "..."}}')
-    id = _hashable(record.get("id"))
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError('expected {"id": ..., "filter": "..."}')
+    id = _id_of(record.get("id"))
+    filter: Any = record.get("filter")
+    to: Any = record.get("to")
+    wrong = ""
+    if not isinstance(filter, str):
+        wrong = 'the rule has no "filter" that is a string'
+    elif to is not None and (type(to) is not int or not 0 <= to < 2**32 - 1):
+        wrong = f'"to" is the number of a destination, 0 to {2**32 - 2}'
+    if wrong:
+        raise ValueError(wrong if id is None else f"{json.dumps(id, ensure_ascii=False)}: {wrong}")
+    return id, filter, to
+
+
+def _id_of(id: Any, depth: int = 0) -> Any:
+    """The id with tuples for arrays."""
     if isinstance(id, dict):
-        raise FilterSyntaxError(f"line {number}: an object cannot be an id")
-    to = record.get("to")
-    if to is not None and (type(to) is not int or not 0 <= to < 2**32 - 1):
-        raise FilterSyntaxError(f'line {number}: "to" is no number of a destination: {to!r:.50}')
-    return id, record["filter"], to
+        raise ValueError("an object cannot be an id, nor part of one")
+    if isinstance(id, float) and math.isinf(id):
+        raise ValueError("infinity cannot be an id")
+    if not isinstance(id, list):
+        return id
+    if depth == DEEPEST:
+        raise ValueError(f"the arrays of an id are deeper than {DEEPEST}")
+    return tuple(_id_of(one, depth + 1) for one in id)
 
 
-def _hashable(id: Any) -> Any:
-    return tuple(map(_hashable, id)) if isinstance(id, list) else id
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def destination_of(to: object) -> int:
+    """The number of a destination as the core takes it. Raises TypeError and ValueError."""
+    if to is None:
+        return NO_DESTINATION
+    if isinstance(to, bool) or not hasattr(to, "__index__"):
+        raise TypeError(f"a destination is an int, got {to!r}")
+    number = int.__pos__(operator.index(to))
+    if not 0 <= number < NO_DESTINATION:
+        raise ValueError(f"a destination is 0 to {NO_DESTINATION - 1}, got {number}")
+    return number

@@ -165,7 +165,7 @@ def _limits_from_bytes(section: Section) -> Limits:
     try:
         while at < len(data):
             end = at + 5 + data[at + 4]
-            name = data[at + 5 : end].decode("ascii")
+            name = data[at + 5 : end].decode("latin-1")
             if end > len(data):
                 raise ValueError(f"it ends within the limit {name!r}")
             if name not in _LIMITS:

@@ -14,8 +14,11 @@ caller would catch anyway::
     |-- DuplicateSubscription  ValueError   the id is taken
     `-- UnknownSubscription    KeyError     nobody has the id
 
-After any of them the matcher is exactly as it was before the call. All can be pickled: whatever a
-constructor takes after its first argument is an attribute with a default.
+One warning, `ExpensiveFilterWarning`, is a `UserWarning`.
+
+After any of them, also where warnings are errors, the matcher is exactly as it was before the call.
+All can be pickled: whatever a constructor takes after its first argument is an attribute with a
+default.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = [
     "DuplicateSubscription",
     "EventError",
     "EventLimitExceeded",
+    "ExpensiveFilterWarning",
     "FileFormatError",
     "FilterSyntaxError",
     "FilterTypeError",
@@ -90,19 +94,33 @@ class FilterTypeError(_FilterError, TypeError):
 class LimitExceeded(MatchEngineError, ValueError):
     """Something is larger than the matcher's `Limits` allow.
 
-    `limit` names the field of `Limits`, or a bound of regular expressions that has none
-    (``docs/semantics.md``, section 7). `maximum` is its value, and `value` what was found, or
-    `maximum` + 1 where counting stopped there.
+    `limit` names the field of `Limits`, `maximum` is its value, and `value` what was found, or
+    `maximum` + 1 where counting stopped there. `text` and `position` are as in
+    `FilterSyntaxError`; `text` is None for anything but the text of a filter or of a regular
+    expression.
     """
 
     def __init__(
-        self, message: str = "", limit: str = "", value: int = 0, maximum: int = 0
+        self,
+        message: str = "",
+        limit: str = "",
+        value: int = 0,
+        maximum: int = 0,
+        text: str | None = None,
+        position: int = 0,
     ) -> None:
         """See the class."""
         super().__init__(message)
+        self.message = message
         self.limit = limit
         self.value = value
         self.maximum = maximum
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        """The message and, where there is a text, its line with a caret under the spot."""
+        return _FilterError.__str__(self)  # type: ignore[arg-type]
 
 
 class EventError(MatchEngineError, ValueError):
@@ -149,11 +167,13 @@ class EventLimitExceeded(LimitExceeded, EventError):
         path: str | None = None,
         index: int | None = None,
     ) -> None:
-        """The arguments of both classes."""
+        """The arguments of both classes, but for the text of a filter."""
+        LimitExceeded.__init__(self, message, limit, value, maximum)
         EventError.__init__(self, message, offset, path, index)
-        self.limit = limit
-        self.value = value
-        self.maximum = maximum
+
+    def __str__(self) -> str:
+        """That of `EventError`."""
+        return EventError.__str__(self)
 
 
 class FileFormatError(MatchEngineError, ValueError):
@@ -203,6 +223,14 @@ class UnknownSubscription(MatchEngineError, KeyError):
     def __str__(self) -> str:
         """A sentence, where ``KeyError`` would print the bare ``repr``."""
         return f"no subscription has the id {reprlib.repr(self.id)}"
+
+
+class ExpensiveFilterWarning(UserWarning):
+    """A filter costs time with every event, or with every string of an attribute.
+
+    Its text names the subscription, the predicate that makes it so, and what would help. Where
+    warnings are errors, the filter is not added.
+    """
 
 
 def point_at(text: str, position: int) -> str:

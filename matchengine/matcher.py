@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import functools
 import itertools
-import operator
 import os
+import reprlib
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
-from matchengine import _core, _filters, _snapshot
+from matchengine import _core, _engine, _filters, _snapshot
+from matchengine._diagnosis import Diagnosis, Subscription, warning_of
 from matchengine._explanation import Explanation, explanation_of
-from matchengine._reading import is_buffer, read_subscriptions
+from matchengine._reading import destination_of, is_buffer, read_subscriptions
+from matchengine._related import Related
 from matchengine.errors import (
     DuplicateSubscription,
+    ExpensiveFilterWarning,
     FilterSyntaxError,
     FilterTypeError,
     LimitExceeded,
@@ -31,7 +35,7 @@ from matchengine.errors import (
     UnknownSubscription,
 )
 from matchengine.filters import Filter, filter_of
-from matchengine.limits import Limits
+from matchengine.limits import Limits, limits_of
 
 __all__ = ["Diagnosis", "Matcher", "Subscription"]
 
@@ -44,41 +48,7 @@ TIDY_EVERY = 16_384
 _NO_PARAMETERS: dict[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription(Generic[IdT]):
-    """One subscription as it is now."""
-
-    id: IdT
-    filter: Filter
-    #: The destination number given with `to`, or None.
-    to: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What the engine would make of a filter. See `Matcher.check`."""
-
-    #: Why the filter cannot be added, or None. With an error the other fields mean nothing.
-    error: MatchEngineError | None = None
-    #: The filter, when there is no error.
-    filter: Filter | None = None
-    #: No event can match it.
-    contradiction: bool = False
-    #: Every event matches it.
-    always_true: bool = False
-    #: How many anchors of each kind it would be filed under. None at all (and no contradiction)
-    #: means that it is looked at for every event.
-    anchors: Mapping[str, int] | None = None
-    #: The expected share of events that look at it, 0 to 1.
-    cost: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Can it be added?"""
-        return self.error is None
-
-
-class Matcher(_core.Engine, Generic[IdT]):
+class Matcher(Related, Generic[IdT]):
     """A set of subscriptions, and the question which of them want an event.
 
     Any method may be called from any thread. A match sees whole operations only.
@@ -86,11 +56,11 @@ class Matcher(_core.Engine, Generic[IdT]):
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         """`limits` bounds what filters and events may hold; the default is `Limits()`."""
-        limits = _limits(limits) or Limits()
+        limits = limits_of(limits) or Limits()
         self._open(limits)
         self._limits = limits
         # The parser knows the default limits and is quicker without being told them.
-        self._parse_limits = None if self._limits == Limits() else self._limits
+        self._parse_limits = None if limits == Limits() else limits
         self._handles: dict[Any, int] = {}
         self._gone = 0  # ids taken out since memory was given back
         self._writing = threading.RLock()
@@ -122,17 +92,41 @@ class Matcher(_core.Engine, Generic[IdT]):
         assigns an int that is not taken. `to` is the number of a destination (see
         `destinations`). Microseconds; linear in the filter.
 
-        Raises `DuplicateSubscription`, `FilterSyntaxError`, `FilterTypeError`, `LimitExceeded`.
+        Raises `DuplicateSubscription`, `FilterSyntaxError`, `FilterTypeError`, `LimitExceeded`;
+        warns with `ExpensiveFilterWarning`.
         """
         ir = self._ir(filter)
-        number = _destination(to)
+        number = destination_of(to)
         with self._writing:
+            first_id = self._next_id
             taken = self._free_id() if id is None else id
             if taken in self._handles:
                 raise DuplicateSubscription(taken)
-            handle = self._insert(ir, taken, number)
-            self._enter(taken, handle)
-            return taken
+            handles, _, expensive = self._insert_many([ir], [taken], [number])
+            self._enter(taken, handles[0])
+        if expensive:
+            undo = functools.partial(self._take_back, [taken], handles, first_id)
+            self._warn(taken, ir, 1, undo)
+        return taken
+
+    def _warn(self, id: Any, ir: bytes, count: int, undo: Callable[[], None]) -> None:
+        """Warn the caller of our caller; `undo` what was done if the warning is an error."""
+        more = f" (and {count - 1:,} more of the filters)" if count > 1 else ""
+        who = f"the filter of {reprlib.repr(id)}"
+        try:
+            with self._writing:
+                found = self._diagnose(ir)
+            text = warning_of(who, ir, found, more)
+            warnings.warn(text, ExpensiveFilterWarning, stacklevel=3)
+        except BaseException:
+            undo()
+            raise
+
+    def _take_back(self, ids: list[Any], handles: list[int], first_id: int) -> None:
+        """Take out what has been added."""
+        with self._writing:
+            self._delete(list(self._leave(ids, handles)))
+            self._next_id = first_id
 
     def _free_id(self) -> int:
         while self._next_id in self._handles:
@@ -158,28 +152,32 @@ class Matcher(_core.Engine, Generic[IdT]):
 
         `subscriptions` is a mapping of id to filter, an iterable of (id, filter) pairs, or JSON
         lines ``{"id": ..., "filter": "...", "to": ...}``, of which only the filter is needed, as
-        str, bytes or a buffer. The errors of `add`.
+        str, bytes or a buffer. The errors of `add`, and one warning at most.
         """
         ids: list[Any] = []
         irs: list[bytes] = []
         numbers: list[int] = []
-        triples, where = read_subscriptions(subscriptions)
+        triples, where = read_subscriptions(subscriptions, self._limits.line_bytes)
         ended = False
         while not ended:
             filters: list[Any] = []
             try:
                 for id, filter, to in itertools.islice(triples, SLICE):
-                    numbers.append(_core.NO_DESTINATION if to is None else _destination(to))
+                    numbers.append(_core.NO_DESTINATION if to is None else destination_of(to))
                     ids.append(id)
                     filters.append(filter)
                 ended = len(filters) < SLICE
             finally:  # what was read before an error is looked at first, in order
                 self._parse_onto(irs, filters, lambda n: where(n, ids[n]))
         with self._writing:
+            first_id = self._next_id
             self._number(ids)
-            handles = self._insert_many(irs, ids, numbers)
+            handles, first, expensive = self._insert_many(irs, ids, numbers)
             self._enter_many(ids, handles)
-            return ids
+        if expensive:
+            undo = functools.partial(self._take_back, ids, handles, first_id)
+            self._warn(ids[first], irs[first], expensive, undo)
+        return ids
 
     def _parse_onto(
         self, irs: list[bytes], filters: list[Any], where: Callable[[int], str]
@@ -238,14 +236,23 @@ class Matcher(_core.Engine, Generic[IdT]):
         """Give the subscription `id` another filter, at once: a concurrent match sees one of them.
 
         The handle stays. `to` None keeps the destination. Raises `UnknownSubscription` and the
-        errors of `add`; then the old filter stays.
+        errors of `add`; then the old filter stays. Warns as `add` does.
         """
         ir = self._ir(filter)
-        number = _destination(to)  # may run the code of a subclass of int: before the look-up
-        with self._writing:
-            handle = self._handle(id)
-            kept = self._destination_of(handle) if to is None else number
-            self._change(handle, ir, kept)
+        number = destination_of(to)  # may run the code of a subclass of int: before the look-up
+        try:
+            with self._writing:
+                old, expensive = self._change(self._handles, id, ir, number, to is None)
+        except KeyError:
+            raise UnknownSubscription(id) from None
+        if expensive:
+            self._warn(id, ir, 1, functools.partial(self._put_back, id, ir, *old))
+
+    def _put_back(self, id: Any, ir: bytes, old: bytes, to: int) -> None:
+        """Undo a replacement, unless the filter is another one meanwhile."""
+        with self._writing, contextlib.suppress(KeyError):
+            if self._read(self._handles, id)[0] == ir:
+                self._change(self._handles, id, old, to, False)
 
     def remove(self, id: Any) -> None:
         """Remove the subscription `id`. Raises `UnknownSubscription`. Microseconds."""
@@ -309,7 +316,7 @@ class Matcher(_core.Engine, Generic[IdT]):
         Raises `FileFormatError` for any other file and for one that was truncated or altered or
         is of a newer version, `LimitExceeded` for a filter beyond the limits, and OSError.
         """
-        snapshot = _snapshot.load(path, _limits(limits))
+        snapshot = _snapshot.load(path, limits_of(limits))
         matcher = cls(limits=snapshot.limits)
         matcher._restore(snapshot)
         return matcher
@@ -327,7 +334,8 @@ class Matcher(_core.Engine, Generic[IdT]):
         ids = snapshot.ids
         with self._writing:
             destinations = snapshot.destinations.tolist()
-            self._enter_many(ids, self._insert_many(snapshot.filters.records, ids, destinations))
+            handles, _, _ = self._insert_many(snapshot.filters.records, ids, destinations)
+            self._enter_many(ids, handles)
             self._next_id = max(self._next_id, snapshot.next_id)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -374,11 +382,12 @@ class Matcher(_core.Engine, Generic[IdT]):
 
     def __getitem__(self, id: Any) -> Subscription[Any]:
         """The subscription of an id. Raises `UnknownSubscription`."""
-        with self._writing:
-            handle = self._handle(id)
-            number = self._destination_of(handle)
-            to = None if number == _core.NO_DESTINATION else number
-            return Subscription(id, filter_of(self._filter_of(handle)), to)
+        try:
+            with self._writing:
+                ir, number = self._read(self._handles, id)
+        except KeyError:
+            raise UnknownSubscription(id) from None
+        return Subscription(id, filter_of(ir), None if number == _core.NO_DESTINATION else number)
 
     def items(self) -> Iterator[tuple[Any, Subscription[Any]]]:
         """Pairs of id and subscription."""
@@ -391,7 +400,7 @@ class Matcher(_core.Engine, Generic[IdT]):
     # ---- asking -------------------------------------------------------------------------------
 
     def check(self, filter: str | Filter) -> Diagnosis:
-        """Diagnose a filter without adding it. Never raises for a bad filter."""
+        """Diagnose a filter without adding it. Never raises for a bad filter; warns as `add`."""
         try:
             ir = self._ir(filter)
         except (FilterSyntaxError, FilterTypeError, LimitExceeded) as error:
@@ -399,12 +408,17 @@ class Matcher(_core.Engine, Generic[IdT]):
         with self._writing:
             found = self._diagnose(ir)
         kinds = ("equal", "range", "pattern", "present")
+        warning = None
+        if found["expense"]:
+            warning = ExpensiveFilterWarning(warning_of("the filter", ir, found))
+            warnings.warn(warning, stacklevel=2)
         return Diagnosis(
             filter=filter_of(ir),
             contradiction=found["never"],
             always_true=found["always"],
             anchors={kind: found[kind] for kind in kinds if found[kind]},
             cost=0.0 if found["never"] else found["cost"],
+            warning=warning,
         )
 
     def explain(self, event: Mapping[str, Any] | str | bytes, id: Any) -> Explanation:
@@ -431,26 +445,37 @@ class Matcher(_core.Engine, Generic[IdT]):
         return explanation_of(id, filter_of(ir), matched, leaves, rows)
 
     def stats(self) -> dict[str, Any]:
-        """Sizes and counters, as a dict of plain numbers.
+        """Sizes and counters, as a dict of plain numbers, in no time that grows with events.
 
+        `subscriptions`, `paths`, `constants`, `cuts`, `patterns`, `clusters`: how many there are.
         `rows` counts anchors by kind; `unanchored` the filters that every event looks at; `never`
-        those that can match none; `bytes` the memory of the core and `source_bytes` its part for
-        stored filters; `candidates` and `survivors` the rows that `events` have sieved and
-        verified so far.
+        those that can match none. `events` matched so far, the rows that they have sieved
+        (`candidates`) and verified (`survivors`) and their `matches` in total, and `per_event`.
+        `sampled_events` are those that anchors are chosen by; `bytes` is the memory of the core,
+        of which `source_bytes` stored filters; `simd` names the kernels.
         """
         numbers = self._numbers()
         rows = {kind: numbers.pop(kind) for kind in ("equal", "range", "pattern", "present")}
-        return {**numbers, "rows": rows, "simd": _core.simd()}
+        events = numbers["events"] or 1
+        del numbers["memory"]
+        per_event = {n: numbers[n] / events for n in ("candidates", "survivors", "matches")}
+        return {**numbers, "rows": rows, "per_event": per_event, "simd": _core.simd()}
 
     def memory_usage(self) -> dict[str, int]:
         """Bytes of memory that the core holds, as malloc counts them, by part.
 
-        `sources` are the stored filters (what `m[id].filter` is made from), `matching` is all the
-        rest, `total` both. Ids and their dict are Python's and not counted.
+        `total` is the sum of the parts: `sources`, the stored filters (what `m[id].filter` is made
+        from), and `paths`, `constants`, `cuts`, `patterns`, `clusters`, `bodies`, `programs`,
+        `sets`, `lists`, `handles`, `engine`, which are `matching` together. Ids and their dict are
+        Python's and not counted, nor is what a match needs while it runs.
         """
-        numbers = self._numbers()
-        total, sources = numbers["bytes"], numbers["source_bytes"]
-        return {"matching": total - sources, "sources": sources, "total": total}
+        parts: dict[str, int] = dict(zip(_engine.PARTS, self._numbers()["memory"], strict=True))
+        total = sum(parts.values())
+        return {**parts, "matching": total - parts["sources"], "total": total}
+
+    def __repr__(self) -> str:
+        """The class, and how many subscriptions there are."""
+        return f"<{type(self).__name__}: {len(self._handles):,} subscriptions>"
 
 
 #: What `__init__` sets, and `__setstate__` makes anew.
@@ -468,21 +493,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def _limits(limits: object) -> Limits | None:
-    if limits is None or isinstance(limits, Limits):
-        return limits
-    raise TypeError(f"limits is a Limits or None, got {type(limits).__name__}")
-
-
-def _destination(to: object) -> int:
-    """The number of a destination as the core takes it."""
-    if to is None:
-        return _core.NO_DESTINATION
-    if isinstance(to, bool) or not hasattr(to, "__index__"):
-        raise TypeError(f"a destination is an int, got {to!r}")
-    number = int.__pos__(operator.index(to))
-    if not 0 <= number < _core.NO_DESTINATION:
-        raise ValueError(f"a destination is 0 to {_core.NO_DESTINATION - 1}, got {number}")
-    return number

@@ -101,7 +101,8 @@ static bool add_pattern(me_engine *e, path_info *info, const filter_node *leaf)
     uint32_t number = e->pattern_free;
     if (number == UINT32_MAX) {
         number = e->pattern_count;
-        if (!heap_reserve(&e->heap, &e->patterns, &e->pattern_cap, number + 1, sizeof(pattern))) {
+        if (!heap_reserve(&e->parts[ME_PATTERNS], &e->patterns, &e->pattern_cap, number + 1,
+                          sizeof(pattern))) {
             return false;
         }
     }
@@ -114,7 +115,11 @@ static bool add_pattern(me_engine *e, path_info *info, const filter_node *leaf)
         e->pattern_free = e->patterns[number].path;
     }
     e->patterns[number] =
-        (pattern){.path = leaf->path_number, .references = 1, .cluster = CLUSTER_NONE};
+        (pattern){.path = leaf->path_number,
+                  .references = 1,
+                  .cluster = CLUSTER_NONE,
+                  .everywhere = string_index_is_everywhere(info->patterns, number)};
+    string_index_set_asked(info->patterns, number, false);
     return true;
 }
 
@@ -122,7 +127,7 @@ static bool acquire_pattern(me_engine *e, const filter_node *leaf)
 {
     path_info *info = &e->infos[leaf->path_number];
     if (info->patterns == NULL) {
-        info->patterns = string_index_new(&e->heap, e->seed);
+        info->patterns = string_index_new(&e->parts[ME_PATTERNS], e->seed);
         if (info->patterns == NULL) {
             return false;
         }
@@ -157,7 +162,7 @@ static void release_pattern(me_engine *e, const filter_node *leaf)
 static cuts *make_cuts(me_engine *e, path_info *info, const me_value *v)
 {
     if (v->type == ME_STRING && info->strings == NULL) {
-        info->strings = heap_zalloc(&e->heap, sizeof(cuts));
+        info->strings = heap_zalloc(&e->parts[ME_CUTS], sizeof(cuts));
     }
     return v->type == ME_STRING ? info->strings : &info->numbers;
 }
@@ -165,8 +170,8 @@ static cuts *make_cuts(me_engine *e, path_info *info, const me_value *v)
 static void drop_empty_cuts(me_engine *e, path_info *info)
 {
     if (info->strings != NULL && info->strings->count == 0) {
-        cuts_free(info->strings, &e->heap);
-        heap_free(&e->heap, info->strings, sizeof(cuts));
+        cuts_free(info->strings, &e->parts[ME_CUTS]);
+        heap_free(&e->parts[ME_CUTS], info->strings, sizeof(cuts));
         info->strings = NULL;
     }
 }
@@ -177,9 +182,9 @@ static me_status acquire_cut(me_engine *e, uint32_t path, const me_value *value)
     if (c == NULL) {
         return ME_NOMEM;
     }
-    cuts_status status = cuts_acquire(c, &e->heap, value);
+    cuts_status status = cuts_acquire(c, &e->parts[ME_CUTS], value);
     if (status == CUTS_FULL) {
-        status = relabel_path(e, path) ? cuts_acquire(c, &e->heap, value) : CUTS_NOMEM;
+        status = relabel_path(e, path) ? cuts_acquire(c, &e->parts[ME_CUTS], value) : CUTS_NOMEM;
     }
     drop_empty_cuts(e, &e->infos[path]);
     return status == CUTS_OK ? ME_OK : ME_NOMEM;
@@ -189,10 +194,11 @@ static void release_cut(me_engine *e, uint32_t path, const me_value *value)
 {
     path_info *info = &e->infos[path];
     path_history *history = &e->histories[path];
-    cuts_release(value->type == ME_STRING ? info->strings : &info->numbers, &e->heap, value);
+    cuts_release(value->type == ME_STRING ? info->strings : &info->numbers, &e->parts[ME_CUTS],
+                 value);
     drop_empty_cuts(e, info);
     if (info->numbers.count == 0 && info->strings == NULL && history->sample != NULL) {
-        heap_free(&e->heap, history->sample, PATH_SAMPLE * sizeof(uint32_t));
+        heap_free(&e->parts[ME_PATHS], history->sample, PATH_SAMPLE * sizeof(uint32_t));
         history->sample = NULL;
         history->sampled = 0;
     }
@@ -361,14 +367,15 @@ static me_status acquire_leaf(me_engine *e, const filter_node *leaf)
 static bool reserve_infos(me_engine *e)
 {
     uint32_t old = e->infos_cap;
-    if (!heap_reserve(&e->heap, &e->infos, &e->infos_cap, e->paths.count, sizeof(path_info))) {
+    if (!heap_reserve(&e->parts[ME_PATHS], &e->infos, &e->infos_cap, e->paths.count,
+                      sizeof(path_info))) {
         return false;
     }
     for (uint32_t i = old; i < e->infos_cap; i++) {
         e->infos[i] = (path_info){.present = CLUSTER_NONE, .wide = CLUSTER_NONE};
     }
     old = e->histories_cap;
-    if (!heap_reserve(&e->heap, &e->histories, &e->histories_cap, e->paths.count,
+    if (!heap_reserve(&e->parts[ME_PATHS], &e->histories, &e->histories_cap, e->paths.count,
                       sizeof(path_history))) {
         return false;
     }

@@ -193,7 +193,7 @@ static double cost_of_leaf(const me_engine *e, const node *n)
     case T_SET:
         return cost_of_values(e, n);
     case T_PATTERN:
-        return cost_pattern(e, path) + ROW_COST;
+        return cost_pattern(e, n->test.lo) + ROW_COST;
     case T_INTERVAL:
         if (n->op == OP_EQ || n->op == OP_IN) {
             return cost_of_values(e, n);

@@ -50,7 +50,8 @@ double cost_range(const me_engine *e, uint32_t path, uint32_t lo, uint32_t width
     return cost_present(e, path) * share;
 }
 
-double cost_pattern(const me_engine *e, uint32_t path)
+double cost_pattern(const me_engine *e, uint32_t number)
 {
-    return cost_present(e, path) * 0.05;
+    const pattern *p = &e->patterns[number];
+    return cost_present(e, p->path) * (p->everywhere ? 1.0 : 0.05);
 }

@@ -60,7 +60,8 @@ static bool make_room(const me_engine *e, me_event *ev)
     return heap_reserve(h, &ev->codes, &ev->codes_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->labels, &ev->labels_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->touched, &ev->touched_cap, entries, sizeof(uint32_t)) &&
-           (e->pattern_count == 0 || marks_begin(&ev->patterns, h, e->pattern_count));
+           (e->pattern_count == 0 || (marks_begin(&ev->patterns, h, e->pattern_count) &&
+                                      marks_begin(&ev->tried, h, e->pattern_count)));
 }
 
 static inline bool add_probe(const me_engine *e, me_event *ev, uint32_t number, uint32_t entry)
@@ -206,7 +207,7 @@ static void resolve(const me_engine *e, me_event *ev, uint32_t from, uint32_t to
     const paths *p = &e->paths;
     for (uint32_t i = from; i < to; i++) {
         const path_query *q = &ev->log.entries[i].query;
-        if (q->key != NULL && !q->far) {
+        if (q->key != NULL && !q->is_far) {
             uint32_t guess = paths_guess(p, q);
             if (guess != PATH_NONE) {
                 PREFETCH(&p->nodes[guess]);

@@ -15,6 +15,10 @@ const me_limits me_default_limits = {
     .event_depth = 512,
     .event_values = 65536,
     .digits = 1000,
+    .regex_states = 2048,
+    .regex_ranges = 32768,
+    .regex_depth = 1000,
+    .filter_states = 65536,
 };
 
 const char *me_status_text(me_status status)
@@ -27,6 +31,16 @@ const char *me_status_text(me_status status)
 #undef ME_STATUS_TEXT
     }
     return "unknown status";
+}
+
+const char *me_part_name(me_part part)
+{
+    static const char *const names[] = {
+#define ME_PART_TEXT(name, text) text,
+        ME_PART_LIST(ME_PART_TEXT)
+#undef ME_PART_TEXT
+    };
+    return names[part];
 }
 
 const char *me_simd(void)
@@ -53,14 +67,14 @@ me_engine *me_engine_new(const me_limits *limits, uint64_t seed)
     e->seed = seed;
     e->always = CLUSTER_NONE;
     e->pattern_free = e->handle_free = UINT32_MAX;
-    bodies_init(&e->bodies, &e->heap);
-    pool_init(&e->programs, &e->heap);
-    pool_init(&e->sets, &e->heap);
-    pool_init(&e->lists, &e->heap);
+    bodies_init(&e->bodies, &e->parts[ME_BODIES]);
+    pool_init(&e->programs, &e->parts[ME_PROGRAMS]);
+    pool_init(&e->sets, &e->parts[ME_SETS]);
+    pool_init(&e->lists, &e->parts[ME_LISTS]);
     e->lock = rwlock_new(&e->heap);
-    if (e->lock == NULL || !paths_init(&e->paths, &e->heap, seed) ||
-        !constants_init(&e->constants, &e->heap, seed) || !clusters_init(&e->clusters, &e->heap) ||
-        !compiler_init(e)) {
+    if (e->lock == NULL || !paths_init(&e->paths, &e->parts[ME_PATHS], seed) ||
+        !constants_init(&e->constants, &e->parts[ME_CONSTANTS], seed) ||
+        !clusters_init(&e->clusters, &e->parts[ME_CLUSTERS]) || !compiler_init(e)) {
         me_engine_free(e);
         return NULL;
     }
@@ -86,7 +100,7 @@ static void free_source(me_engine *e, uint8_t *source)
     if (source != NULL) {
         const uint8_t *filter;
         size_t length;
-        heap_free(&e->heap, source, source_size(source, &filter, &length));
+        heap_free(&e->parts[ME_SOURCES], source, source_size(source, &filter, &length));
     }
 }
 
@@ -97,27 +111,28 @@ void me_engine_free(me_engine *e)
     }
     for (uint32_t i = 0; i < e->infos_cap; i++) {
         path_info *info = &e->infos[i];
-        cuts_free(&info->numbers, &e->heap);
+        cuts_free(&info->numbers, &e->parts[ME_CUTS]);
         if (info->strings != NULL) {
-            cuts_free(info->strings, &e->heap);
-            heap_free(&e->heap, info->strings, sizeof(cuts));
+            cuts_free(info->strings, &e->parts[ME_CUTS]);
+            heap_free(&e->parts[ME_CUTS], info->strings, sizeof(cuts));
         }
         if (info->patterns != NULL) {
             string_index_free(info->patterns);
         }
     }
     for (uint32_t i = 0; i < e->histories_cap; i++) {
-        heap_free(&e->heap, e->histories[i].sample, PATH_SAMPLE * sizeof(uint32_t));
+        heap_free(&e->parts[ME_PATHS], e->histories[i].sample, PATH_SAMPLE * sizeof(uint32_t));
     }
     for (uint32_t i = 0; i < e->handle_count; i++) {
         free_source(e, e->sources[i]);
     }
-    heap_free(&e->heap, e->infos, e->infos_cap * sizeof(path_info));
-    heap_free(&e->heap, e->histories, e->histories_cap * sizeof(path_history));
-    heap_free(&e->heap, e->patterns, e->pattern_cap * sizeof(pattern));
-    heap_free(&e->heap, e->places, e->places_cap * sizeof(place));
-    heap_free(&e->heap, e->sources, e->sources_cap * sizeof(uint8_t *));
-    heap_free(&e->heap, e->destinations, e->destinations_cap * sizeof(uint32_t));
+    heap_free(&e->parts[ME_PATHS], e->infos, e->infos_cap * sizeof(path_info));
+    heap_free(&e->parts[ME_PATHS], e->histories, e->histories_cap * sizeof(path_history));
+    heap_free(&e->parts[ME_PATTERNS], e->patterns, e->pattern_cap * sizeof(pattern));
+    heap_free(&e->parts[ME_HANDLES], e->places, e->places_cap * sizeof(place));
+    heap_free(&e->parts[ME_SOURCES], e->sources, e->sources_cap * sizeof(uint8_t *));
+    heap_free(&e->parts[ME_HANDLES], e->destinations, e->destinations_cap * sizeof(uint32_t));
+    heap_free(&e->parts[ME_HANDLES], e->notes, e->notes_cap * sizeof(cover_note));
     compiler_free(e);
     pool_free(&e->programs);
     pool_free(&e->sets);
@@ -284,7 +299,7 @@ static bool reserve_handle(me_engine *e, uint32_t destination, uint32_t *handle)
     }
     uint32_t old = e->destinations_cap;
     if ((destination != ME_NO_DESTINATION || old > 0) && need > old) {
-        if (!heap_reserve(&e->heap, &e->destinations, &e->destinations_cap,
+        if (!heap_reserve(&e->parts[ME_HANDLES], &e->destinations, &e->destinations_cap,
                           need > e->places_cap ? need : e->places_cap, sizeof(uint32_t))) {
             return false;
         }
@@ -292,8 +307,11 @@ static bool reserve_handle(me_engine *e, uint32_t destination, uint32_t *handle)
             e->destinations[i] = ME_NO_DESTINATION;
         }
     }
-    return heap_reserve(&e->heap, &e->places, &e->places_cap, need, sizeof(place)) &&
-           heap_reserve(&e->heap, &e->sources, &e->sources_cap, need, sizeof(uint8_t *));
+    return heap_reserve(&e->parts[ME_HANDLES], &e->places, &e->places_cap, need, sizeof(place)) &&
+           heap_reserve(&e->parts[ME_SOURCES], &e->sources, &e->sources_cap, need,
+                        sizeof(uint8_t *)) &&
+           (!e->keeps_notes || heap_reserve(&e->parts[ME_HANDLES], &e->notes, &e->notes_cap, need,
+                                            sizeof(cover_note)));
 }
 
 static void take_handle(me_engine *e, uint32_t handle)
@@ -314,7 +332,7 @@ static uint8_t *keep_source(me_engine *e, const filter_writer *stored)
         head[n++] = (uint8_t)((length & 0x7F) | (length > 0x7F ? 0x80 : 0));
         length >>= 7;
     } while (length > 0);
-    uint8_t *source = heap_alloc(&e->heap, n + stored->length);
+    uint8_t *source = heap_alloc(&e->parts[ME_SOURCES], n + stored->length);
     if (source != NULL) {
         memcpy(source, head, n);
         memcpy(source + n, stored->bytes, stored->length);
@@ -325,6 +343,7 @@ static uint8_t *keep_source(me_engine *e, const filter_writer *stored)
 typedef struct entry {
     uint8_t *source;
     filing filing;
+    cover_note note; /* when notes are kept */
 } entry;
 
 /* Everything about a filter that can fail: references, compilation, rows, source. */
@@ -336,7 +355,8 @@ static me_status enter(me_engine *e, uint32_t handle, const uint8_t *filter, siz
     me_status status = acquire_filter(e, filter, length, &stored);
     if (status == ME_OK) {
         plan p;
-        status = compile(e, stored.bytes, stored.length, &p);
+        bool noted = !e->keeps_notes || note_of_stored(e, stored.bytes, stored.length, &out->note);
+        status = noted ? compile(e, stored.bytes, stored.length, &p) : ME_NOMEM;
         out->source = status == ME_OK ? keep_source(e, &stored) : NULL;
         if (status == ME_OK && (out->source == NULL || !file_plan(e, handle, &p, &out->filing))) {
             free_source(e, out->source);
@@ -362,6 +382,13 @@ static void leave(me_engine *e, uint32_t handle)
     e->sources[handle] = NULL;
 }
 
+static void set_note(me_engine *e, uint32_t handle, const entry *new)
+{
+    if (e->keeps_notes) {
+        e->notes[handle] = new->note;
+    }
+}
+
 static void set_destination(me_engine *e, uint32_t handle, uint32_t destination)
 {
     if (handle < e->destinations_cap) {
@@ -381,6 +408,7 @@ me_status me_engine_add(me_engine *e, const uint8_t *filter, size_t length, uint
         take_handle(e, *handle);
         e->places[*handle] = new.filing.place;
         e->sources[*handle] = new.source;
+        set_note(e, *handle, &new);
         set_destination(e, *handle, destination);
         e->live++;
     }
@@ -424,6 +452,7 @@ me_status me_engine_replace(me_engine *e, uint32_t handle, const uint8_t *filter
     e->places[spare] = free_link;
     rename_owner(e, e->places[handle], spare, handle);
     e->sources[handle] = new.source;
+    set_note(e, handle, &new);
     set_destination(e, handle, destination);
     return ME_OK;
 }

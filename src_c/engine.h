@@ -14,6 +14,7 @@
  *   E3  every interval stored anywhere has ends that are labels (or +-1) of live cuts (validate.c
  *       looks at those of rows)
  *   E4  a cluster is never empty; what leads to it says its number, and it says what leads to it
+ *   E5  notes of covering, when they are kept, are those of the filters
  */
 #ifndef MATCHENGINE_ENGINE_H
 #define MATCHENGINE_ENGINE_H
@@ -57,6 +58,7 @@ typedef struct pattern {
     uint32_t path;       /* next free number when free */
     uint32_t references; /* 0 when free */
     uint32_t cluster;
+    bool everywhere; /* no literal: every string of the path may satisfy it */
 } pattern;
 
 /* Where a subscription's row is. With several rows `cluster` is PLACE_MANY and `row` the number of
@@ -76,10 +78,16 @@ typedef struct row_list {
     place rows[];
 } row_list;
 
+/* What covering sifts by (cover_note.h). */
+typedef struct cover_note {
+    uint64_t present, equal;
+} cover_note;
+
 struct compiler;
 
 struct me_engine {
-    heap heap;
+    heap heap;            /* what is counted as ME_ENGINE */
+    heap parts[ME_PARTS]; /* all else */
     rwlock *lock;
     me_limits limits;
     uint64_t seed;
@@ -99,7 +107,9 @@ struct me_engine {
     place *places;
     uint8_t **sources; /* varint length, then the stored filter (filter.h) */
     uint32_t *destinations;
-    uint32_t handle_count, places_cap, sources_cap, destinations_cap, handle_free;
+    cover_note *notes; /* kept from me_engine_keep_notes on */
+    bool keeps_notes;
+    uint32_t handle_count, places_cap, sources_cap, destinations_cap, notes_cap, handle_free;
     uint32_t live;
     uint32_t sampled_events; /* drained from event scratches */
     struct compiler *compiler;
@@ -109,6 +119,11 @@ struct me_engine {
 
 /* The stored filter inside a source block; returns the size of the block. */
 size_t source_size(const uint8_t *source, const uint8_t **filter, size_t *length);
+
+/* ---- cover_note.c --------------------------------------------------------------------------------- */
+
+/* The note of a stored filter. False: no memory. */
+bool note_of_stored(const me_engine *e, const uint8_t *bytes, size_t length, cover_note *out);
 
 /* ---- acquire.c: references ---------------------------------------------------------------------- */
 
@@ -169,7 +184,7 @@ void row_moved(me_engine *e, uint32_t owner, uint32_t cluster, uint32_t from, ui
 double cost_present(const me_engine *e, uint32_t path);
 double cost_constant(const me_engine *e, uint32_t path, uint32_t number);
 double cost_range(const me_engine *e, uint32_t path, uint32_t lo, uint32_t width);
-double cost_pattern(const me_engine *e, uint32_t path);
+double cost_pattern(const me_engine *e, uint32_t number);
 
 /* ---- compile.c -------------------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #ifndef MATCHENGINE_EVENT_H
 #define MATCHENGINE_EVENT_H
 
+#include "arena.h"
 #include "heap.h"
 #include "matchengine.h"
 #include "paths.h"
@@ -50,11 +51,7 @@ typedef struct event_log {
     uint32_t visit_count, visit_cap;
     uint32_t *last_visit; /* per node: newest visit + 1 in this event, 0 for none */
     uint32_t last_visit_cap;
-    char **blocks; /* arena */
-    size_t *block_sizes;
-    uint32_t block_count, block_cap, block_sizes_cap;
-    uint32_t block_current;
-    size_t block_used;
+    arena arena;         /* unescaped text, and what else lives as long as the event */
     event_frame *frames; /* scratch of json.c: the objects and arrays that are open */
     uint32_t frame_cap;
     char *key; /* scratch of json.c: a key without its escapes */
@@ -64,7 +61,7 @@ typedef struct event_log {
 void event_log_init(event_log *log);
 void event_log_free(event_log *log);
 
-/* Forgets the event, keeps the memory, up to 1 MiB for the arena and for every array. */
+/* Forgets the event, keeps the memory, up to 1 MiB (ARENA_KEEPS) for the arena and every array. */
 void event_log_reset(event_log *log);
 
 /* Appends a contribution. False when there is no memory. */
@@ -102,6 +99,9 @@ void event_strike(event_log *log, uint32_t from, uint32_t to);
 bool event_visits_reserve(event_log *log, uint32_t path_count);
 
 /* `size` bytes that live until the next reset; NULL when there is no memory. */
-char *event_bytes(event_log *log, size_t size);
+static inline char *event_bytes(event_log *log, size_t size)
+{
+    return arena_bytes(&log->arena, size);
+}
 
 #endif

@@ -95,7 +95,7 @@ static bool report_rows(const me_engine *e, me_event *ev, uint32_t handle, me_ex
         places = list->rows;
         out->row_count = list->count;
     }
-    me_row_report *rows = event_array(ev, out->row_count, sizeof *rows);
+    me_row_report *rows = arena_array(&ev->log.arena, out->row_count, sizeof *rows);
     for (uint32_t i = 0; rows != NULL && i < out->row_count; i++) {
         rows[i] = report_row(e, ev, places[i]);
         out->matched |= rows[i].stage == ME_MATCHED;
@@ -107,7 +107,7 @@ static bool report_rows(const me_engine *e, me_event *ev, uint32_t handle, me_ex
 static bool report_leaves(const me_engine *e, me_event *ev, me_explanation *out)
 {
     const compiler *c = e->compiler;
-    me_leaf_report *leaves = event_array(ev, c->node_count, sizeof *leaves);
+    me_leaf_report *leaves = arena_array(&ev->log.arena, c->node_count, sizeof *leaves);
     for (uint32_t i = 0; leaves != NULL && i < c->node_count; i++) {
         if (node_is_leaf(&c->nodes[i])) {
             leaves[out->leaf_count++] = (me_leaf_report){
@@ -123,7 +123,7 @@ static bool report_leaves(const me_engine *e, me_event *ev, me_explanation *out)
 /* The values as they came: encoding makes equal numbers the same. */
 static me_value_report *copy_values(me_event *ev, me_explanation *out)
 {
-    me_value_report *values = event_array(ev, ev->log.count, sizeof *values);
+    me_value_report *values = arena_array(&ev->log.arena, ev->log.count, sizeof *values);
     out->value_count = ev->log.count;
     for (uint32_t i = 0; values != NULL && i < ev->log.count; i++) {
         values[i].value = ev->log.entries[i].value;

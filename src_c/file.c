@@ -57,6 +57,12 @@ static bool belongs_in_cell(const me_engine *e, const anchor *a, uint32_t k)
     return k < WIDE_BITS && wide != CLUSTER_NONE && e->clusters.all[wide].count >= WIDE_ROWS;
 }
 
+/* A pattern without a literal is tried on every string only if a row is found by it. */
+static void ask_pattern(me_engine *e, uint32_t number, bool asked)
+{
+    string_index_set_asked(e->infos[e->patterns[number].path].patterns, number, asked);
+}
+
 static void drop_if_empty(me_engine *e, uint32_t number)
 {
     cluster *c = &e->clusters.all[number];
@@ -64,6 +70,9 @@ static void drop_if_empty(me_engine *e, uint32_t number)
         return;
     }
     uint32_t *lead = cluster_lead(e, c);
+    if (c->kind == CLUSTER_PATTERN) {
+        ask_pattern(e, c->key, false);
+    }
     if (lead != NULL) {
         *lead = CLUSTER_NONE;
     } else if (--e->histories[c->key].cells == 0) {
@@ -82,6 +91,9 @@ uint32_t cluster_for(me_engine *e, const anchor *a)
         uint32_t *lead = cluster_lead(e, &key);
         if (*lead == CLUSTER_NONE) {
             *lead = clusters_new(&e->clusters, (cluster_kind)a->kind, a->key);
+            if (*lead != CLUSTER_NONE && a->kind == CLUSTER_PATTERN) {
+                ask_pattern(e, a->key, true);
+            }
         }
         number = *lead;
     }

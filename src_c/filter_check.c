@@ -103,7 +103,7 @@ typedef struct checker {
     const me_limits *limits;
     me_error *error;
     me_status status;
-    uint64_t predicates;
+    uint64_t predicates, states;
     heap heap;
     operand *stack;
     uint32_t height, cap;
@@ -299,7 +299,8 @@ static bool check_regex(checker *c)
     if (!check_constant(c, OP_MATCHES, &pattern)) {
         return false;
     }
-    me_status status = regex_check(&c->heap, pattern.as.s, pattern.len, &error);
+    me_status status =
+        regex_check(&c->heap, pattern.as.s, pattern.len, c->limits, &c->states, &error);
     if (status == ME_SYNTAX) {
         return bad(c, "a regex is malformed");
     }

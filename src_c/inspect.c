@@ -1,7 +1,7 @@
 /* inspect.c - questions about the engine that change nothing. */
 #include <string.h>
 
-#include "engine.h"
+#include "compiler.h"
 
 uint32_t me_engine_count(const me_engine *e)
 {
@@ -49,16 +49,16 @@ size_t me_engine_filter(const me_engine *e, uint32_t handle, uint8_t *out, size_
     filter_writer w;
     filter_writer_init(&w, &h, true);
     filter_reader r = {.at = bytes, .end = bytes + length, .named = false};
-    filter_node node;
-    while (filter_next(&r, &node)) {
-        if (filter_op_is_leaf(node.op)) {
-            if (!write_leaf(e, &w, &node)) {
+    filter_node read;
+    while (filter_next(&r, &read)) {
+        if (filter_op_is_leaf(read.op)) {
+            if (!write_leaf(e, &w, &read)) {
                 break;
             }
         } else {
-            filter_write_op(&w, node.op);
-            if (node.op == OP_AND || node.op == OP_OR) {
-                filter_write_count(&w, node.count);
+            filter_write_op(&w, read.op);
+            if (read.op == OP_AND || read.op == OP_OR) {
+                filter_write_count(&w, read.count);
             }
         }
     }
@@ -81,6 +81,45 @@ static void count_anchor(uint32_t kind, uint32_t *equal, uint32_t *range, uint32
     *present += kind == CLUSTER_PRESENT;
 }
 
+static me_expense expense_of(const me_engine *e, uint32_t kind, uint32_t key, bool tests)
+{
+    if (kind == CLUSTER_ALWAYS) {
+        return tests ? ME_EVERY_EVENT : ME_CHEAP;
+    }
+    return kind == CLUSTER_PATTERN && e->patterns[key].everywhere ? ME_EVERY_STRING : ME_CHEAP;
+}
+
+me_expense me_engine_expense(const me_engine *e, uint32_t handle)
+{
+    const place *rows = &e->places[handle];
+    uint32_t count = rows->cluster == PLACE_NEVER ? 0 : 1;
+    if (rows->cluster == PLACE_MANY) {
+        const row_list *list = pool_block(&e->lists, rows->row);
+        rows = list->rows;
+        count = list->count;
+    }
+    me_expense expense = ME_CHEAP;
+    for (uint32_t i = 0; i < count && expense == ME_CHEAP; i++) {
+        const cluster *c = &e->clusters.all[rows[i].cluster];
+        bool tests = c->kind == CLUSTER_ALWAYS &&
+                     cluster_row(&e->clusters, rows[i].cluster, rows[i].row).tail.body != BODY_NONE;
+        expense = expense_of(e, c->kind, c->key, tests);
+    }
+    return expense;
+}
+
+static me_expense expense_of_plan(const me_engine *e, const plan *p)
+{
+    me_expense expense = ME_CHEAP;
+    if (p->anchor_count == 0 && !p->never) {
+        return expense_of(e, CLUSTER_ALWAYS, 0, p->test_count > 0);
+    }
+    for (uint32_t i = 0; i < p->anchor_count && expense == ME_CHEAP; i++) {
+        expense = expense_of(e, p->anchors[i].kind, p->anchors[i].key, true);
+    }
+    return expense;
+}
+
 me_status me_engine_diagnose(me_engine *e, const uint8_t *filter, size_t length, me_diagnosis *out)
 {
     filter_writer stored;
@@ -94,6 +133,10 @@ me_status me_engine_diagnose(me_engine *e, const uint8_t *filter, size_t length,
             out->never = p.never;
             out->always = p.always;
             out->cost = p.cost;
+            out->expense = expense_of_plan(e, &p);
+            if (out->expense != ME_CHEAP && !compile_blame(e, out)) {
+                status = ME_NOMEM;
+            }
             for (uint32_t i = 0; i < p.anchor_count; i++) {
                 count_anchor(p.anchors[i].kind, &out->equal, &out->range, &out->pattern,
                              &out->present);
@@ -142,10 +185,13 @@ void me_engine_stats(const me_engine *e, me_stats *out)
         .paths = e->paths.live - 1,
         .constants = e->constants.live,
         .clusters = e->clusters.live,
-        .bytes = e->heap.bytes,
-        .source_bytes = e->sources_cap * sizeof(uint8_t *),
         .sampled_events = e->sampled_events,
     };
+    for (uint32_t part = 0; part < ME_PARTS; part++) {
+        out->memory[part] = part == ME_ENGINE ? e->heap.bytes : e->parts[part].bytes;
+        out->bytes += out->memory[part];
+    }
+    out->source_bytes = out->memory[ME_SOURCES];
     count_rows(e, out);
     for (uint32_t i = 0; i < e->infos_cap; i++) {
         const path_info *info = &e->infos[i];
@@ -156,9 +202,6 @@ void me_engine_stats(const me_engine *e, me_stats *out)
     }
     for (uint32_t i = 0; i < e->handle_count; i++) {
         if (e->sources[i] != NULL) {
-            const uint8_t *filter;
-            size_t length;
-            out->source_bytes += heap_footprint(source_size(e->sources[i], &filter, &length));
             out->never += e->places[i].cluster == PLACE_NEVER;
         }
     }

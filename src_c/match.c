@@ -265,8 +265,7 @@ static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
     return (!ev->many && e->lists.live == 0) || marks_begin(&ev->handles, h, e->handle_count);
 }
 
-me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_t **result,
-                   uint32_t *count)
+me_status match_event(const me_engine *e, me_event *ev, me_mode mode)
 {
     encode_reset(ev);
     ev->result_count = 0;
@@ -292,12 +291,21 @@ me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_
     if (m.measuring && m.tried > 0) {
         ev->ranges_at_once = m.passed > m.tried / 8;
     }
-    ev->counters.events++;
-    ev->counters.matches += ev->result_count;
-    sample_event(ev);
+    return m.failed ? ME_NOMEM : ME_OK;
+}
+
+me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_t **result,
+                   uint32_t *count)
+{
+    me_status status = match_event(e, ev, mode);
+    if (status == ME_OK) {
+        ev->counters.events++;
+        ev->counters.matches += ev->result_count;
+        sample_event(ev);
+    }
     *result = ev->result;
     *count = ev->result_count;
-    return m.failed ? ME_NOMEM : ME_OK;
+    return status;
 }
 
 /* ---- life of the scratch ------------------------------------------------------------------------- */
@@ -325,6 +333,7 @@ void me_event_free(me_event *ev)
     heap_free(h, ev->touched, ev->touched_cap * sizeof(uint32_t));
     heap_free(h, ev->probes, ev->probe_cap * sizeof(probe));
     heap_free(h, ev->patterns.stamps, ev->patterns.cap * sizeof(uint32_t));
+    heap_free(h, ev->tried.stamps, ev->tried.cap * sizeof(uint32_t));
     heap_free(h, ev->handles.stamps, ev->handles.cap * sizeof(uint32_t));
     number_set_free(&ev->destinations, h);
     heap_free(h, ev->result, ev->result_cap * sizeof(uint32_t));
@@ -377,13 +386,6 @@ bool me_event_put_key(const me_engine *e, me_event *ev, uint32_t path, const cha
 char *me_event_bytes(me_event *ev, size_t size)
 {
     return event_bytes(&ev->log, size);
-}
-
-void *event_array(me_event *ev, uint32_t count, size_t size)
-{
-    size_t align = sizeof(uint64_t), bytes = (count > 0 ? count : 1) * size;
-    char *room = event_bytes(&ev->log, bytes + align);
-    return room == NULL ? NULL : room + (align - (uintptr_t)room % align) % align;
 }
 
 void me_event_take_counters(me_event *ev, me_counters *add_to)

@@ -57,14 +57,18 @@ typedef struct me_error {
 
 /* Bounds on everything a stranger can send; docs/semantics.md says what each one counts. */
 typedef struct me_limits {
-    uint64_t filter_bytes; /* length of a filter's text: 1 MiB */
-    uint64_t filter_depth; /* nesting of parentheses and NOT: 1,000 */
-    uint64_t predicates;   /* leaves of one filter: 100,000 */
-    uint64_t in_values;    /* constants of one IN: 1,000,000 */
-    uint64_t event_bytes;  /* length of an event: 16 MiB */
-    uint64_t event_depth;  /* nesting of objects and arrays: 512 */
-    uint64_t event_values; /* scalars in an event: 65,536 */
-    uint64_t digits;       /* decimal digits of an integer: 1,000 */
+    uint64_t filter_bytes;  /* length of a filter's text: 1 MiB */
+    uint64_t filter_depth;  /* nesting of parentheses and NOT: 1,000 */
+    uint64_t predicates;    /* leaves of one filter: 100,000 */
+    uint64_t in_values;     /* constants of one IN: 1,000,000 */
+    uint64_t event_bytes;   /* length of an event: 16 MiB */
+    uint64_t event_depth;   /* nesting of objects and arrays: 512 */
+    uint64_t event_values;  /* scalars in an event: 65,536 */
+    uint64_t digits;        /* decimal digits of an integer: 1,000 */
+    uint64_t regex_states;  /* of one regex (regex.h): 2,048; at most REGEX_STATES_MOST */
+    uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
+    uint64_t regex_depth;   /* of its parentheses: 1,000 */
+    uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
 } me_limits;
 
 extern const me_limits me_default_limits;
@@ -141,6 +145,14 @@ uint32_t me_engine_destination(const me_engine *engine, uint32_t handle);
  * room for them. */
 size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room);
 
+/* What makes a filter expensive, however many others there are. */
+typedef enum me_expense {
+    ME_CHEAP,
+    ME_EVERY_EVENT,  /* it is looked at for every event, and is not true for every event */
+    ME_EVERY_STRING, /* it is found by a pattern that is tried on every string of its path */
+} me_expense;
+me_expense me_engine_expense(const me_engine *engine, uint32_t handle); /* read lock; live */
+
 /* What me_engine_add would do with a filter, without adding it (write lock: it uses the compiler's
  * workspace, and leaves the engine as it was). */
 typedef struct me_diagnosis {
@@ -148,9 +160,36 @@ typedef struct me_diagnosis {
     bool always;                             /* every event matches it */
     uint32_t equal, range, pattern, present; /* anchors by kind; all 0: not anchored */
     double cost;                             /* expected share of events that look at it */
+    me_expense expense;
+    uint32_t culprit; /* the number of the leaf because of which it is expensive, */
+    bool negated;     /* or because of its NOT */
 } me_diagnosis;
 me_status me_engine_diagnose(me_engine *engine, const uint8_t *filter, size_t length,
                              me_diagnosis *out);
+
+/* What the memory of an engine is for; one list, as above. */
+#define ME_PART_LIST(X)                                                               \
+    X(ME_SOURCES, "sources")     /* the stored filters */                             \
+    X(ME_PATHS, "paths")         /* names of attributes, and what is known of them */ \
+    X(ME_CONSTANTS, "constants") /* values compared with = , <> and IN */             \
+    X(ME_CUTS, "cuts")           /* values that ranges compare with */                \
+    X(ME_PATTERNS, "patterns")   /* indexes of strings */                             \
+    X(ME_CLUSTERS, "clusters")   /* rows under their anchors */                       \
+    X(ME_BODIES, "bodies")       /* residual tests, */                                \
+    X(ME_PROGRAMS, "programs")   /* those that are formulas, */                       \
+    X(ME_SETS, "sets")           /* and those of IN */                                \
+    X(ME_LISTS, "lists")         /* where the rows of those with several are */       \
+    X(ME_HANDLES, "handles")     /* where the row is, and the destination */          \
+    X(ME_ENGINE, "engine")       /* the rest: the compiler's workspace */
+
+typedef enum me_part {
+#define ME_PART_ENUM(name, text) name,
+    ME_PART_LIST(ME_PART_ENUM)
+#undef ME_PART_ENUM
+        ME_PARTS
+} me_part;
+
+const char *me_part_name(me_part part);
 
 typedef struct me_stats {
     uint64_t subscriptions, paths, constants, cuts, patterns, clusters;
@@ -158,6 +197,7 @@ typedef struct me_stats {
     uint64_t unanchored;                     /* rows looked at for every event */
     uint64_t never;                          /* contradictions, filed nowhere */
     uint64_t bytes;                          /* all memory of the engine, */
+    uint64_t memory[ME_PARTS];               /* by part, */
     uint64_t source_bytes;                   /* of which stored filters */
     uint64_t sampled_events;
 } me_stats;
@@ -207,6 +247,38 @@ typedef enum me_mode {
  * ME_NOMEM. */
 me_status me_match(const me_engine *engine, me_event *event, me_mode mode, const uint32_t **result,
                    uint32_t *count);
+
+/* ---- covering (cover.h) ----------------------------------------------------------------------- */
+
+/* Does `f` cover `g`, both in named form: is f true for every event that g is true for? Never true
+ * wrongly; exact where both are ANDs of =, IN, ranges, STARTS_WITH and EXISTS on distinct paths.
+ * ME_NOMEM. */
+me_status me_filter_covers(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
+                           bool *covers);
+
+/* May an event satisfy both? Never false wrongly. With `single`, an event without arrays of several
+ * values. ME_NOMEM. */
+me_status me_filter_overlaps(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
+                             bool single, bool *overlaps);
+
+typedef enum me_relation {
+    ME_COVERING,   /* subscriptions that cover the filter; equal ones, too */
+    ME_COVERED,    /* subscriptions that the filter covers; equal ones, too */
+    ME_OVERLAPPING /* subscriptions that some event satisfies together with the filter */
+} me_relation;
+
+/* Which subscriptions stand in a relation to a filter in named form (read lock): all, or the first
+ * `limit` that are found. For all but
+ * ME_COVERING, me_engine_keep_notes must have been called. The result belongs to `event` until its
+ * next use. ME_NOMEM. */
+me_status me_engine_related(const me_engine *engine, me_event *event, me_relation relation,
+                            bool single, uint32_t limit, const uint8_t *filter, size_t length,
+                            const uint32_t **result, uint32_t *count);
+
+/* From now on the engine notes of each subscription what ME_COVERED and ME_OVERLAPPING sift by,
+ * 16 bytes each (write lock). Linear in the subscriptions at the first call. ME_NOMEM. */
+me_status me_engine_keep_notes(me_engine *engine);
+bool me_engine_keeps_notes(const me_engine *engine);
 
 /* ---- explaining ------------------------------------------------------------------------------- */
 

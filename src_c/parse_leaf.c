@@ -252,7 +252,8 @@ static bool parse_regex(parser *p, me_value *pattern)
     if (!parser_constant_for(p, OP_MATCHES, pattern)) {
         return false;
     }
-    me_status status = regex_check(p->out->heap, pattern->as.s, pattern->len, p->error);
+    me_status status =
+        regex_check(p->out->heap, pattern->as.s, pattern->len, p->limits, &p->states, p->error);
     if (status == ME_OK) {
         return true;
     }
@@ -285,7 +286,7 @@ static bool parse_function(parser *p)
         return false;
     }
     if (op != OP_EXISTS) {
-        if (!parser_expect(p, LEX_COMMA, ",") ||
+        if (!parser_expect(p, LEX_COMMA, "a comma") ||
             !(op == OP_MATCHES ? parse_regex(p, &v) : parser_constant_for(p, op, &v))) {
             return false;
         }

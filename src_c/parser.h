@@ -25,6 +25,7 @@ typedef struct parser {
     me_status status;
     uint64_t depth;      /* parentheses and NOTs that are open */
     uint64_t predicates; /* leaves so far */
+    uint64_t states;     /* of their regexes */
     group group;
     group *outer; /* the groups around it, outermost first */
     uint32_t outer_count, outer_cap;

@@ -74,7 +74,7 @@ typedef struct path_query {
     uint32_t length;
     uint32_t node; /* where the step starts */
     uint32_t tag;  /* of a short key without dots */
-    bool far;      /* long or dotted: resolved at the end by paths_step_far */
+    bool is_far;   /* long or dotted: resolved at the end by paths_step_far */
 } path_query;
 
 static inline path_query paths_ask(const paths *p, uint32_t node, const char *key, size_t length)
@@ -82,7 +82,7 @@ static inline path_query paths_ask(const paths *p, uint32_t node, const char *ke
     path_query q = {key, (uint32_t)length, node, 0, true};
     if (length <= HASH_SHORT) {
         hash_pair w = hash_words(key, length);
-        q.far = hash_has_byte(w.first, '.') || hash_has_byte(w.last, '.');
+        q.is_far = hash_has_byte(w.first, '.') || hash_has_byte(w.last, '.');
         q.tag = (uint32_t)hash_short(w, length, paths_edge_seed(p, node));
     }
     return q;
@@ -114,7 +114,7 @@ static inline bool paths_is_child(const path_node *n, uint32_t parent, hash_pair
 /* The node a query leads to, PATH_NONE when it leaves the trie. */
 static inline uint32_t paths_answer(const paths *p, const path_query *q)
 {
-    if (q->far) {
+    if (q->is_far) {
         return paths_step_far(p, q->node, q->key, q->length);
     }
     hash_pair w = hash_words(q->key, q->length);

@@ -20,13 +20,17 @@
  *
  * Only sets of instructions that some string reaches get a row. A regex whose table would be large
  * (they can be exponential: (a|b)*a(a|b){20}) stays a program, and all the ways through it are
- * followed at once: each instruction at most once per code point. Nothing ever backtracks.
+ * followed at once, 64 instructions at a time: each at most once per code point. Nothing ever
+ * backtracks.
  *
  *     regex_parse.c     text -> program; errors and their places; repetition is copied out
  *     regex_set.c       sets of code points: ranges, \p{Lu}, negation
  *     regex_literal.c   what every matching string holds: the anchor of a filter
+ *     regex_columns.c   code points that a program does not tell apart
  *     regex_table.c     program -> table
- *     regex.c           one block of memory of it all, and matching
+ *     regex_bits.c      matching without a table, by bits
+ *     regex_follow.c    the same without bits, where there are too many kinds of characters
+ *     regex.c           one block of memory of it all
  *
  * What grammar and bounds are is in docs/semantics.md, MATCHES. In short: no ^ $ as anchors (they
  * are ordinary characters), no \d \w, no lazy or possessive quantifiers, no groups that start with
@@ -38,16 +42,21 @@
 #include "heap.h"
 #include "matchengine.h"
 
-/* What a regex may come to. A larger one is ME_FILTER_LIMIT, under these names in lower case. */
-#define REGEX_STATES 2048u  /* instructions, after {n,m} has been copied out; also n and m */
-#define REGEX_RANGES 32768u /* of its different sets of code points together */
-#define REGEX_DEPTH 1000u   /* parentheses open at one place */
+/* Instructions of a regex, whatever the limits say. */
+#define REGEX_STATES_MOST 16384u
 
 typedef struct regex regex;
 
 /* Is this (valid UTF-8) a regex? ME_OK, ME_SYNTAX (offset and message, as in parse.h),
- * ME_FILTER_LIMIT or ME_NOMEM. Holds no memory afterwards. */
-me_status regex_check(heap *h, const char *pattern, size_t length, me_error *error);
+ * ME_FILTER_LIMIT or ME_NOMEM. Holds no memory afterwards. The limits are
+ *
+ *     regex_states    instructions, after {n,m} has been copied out; also n and m
+ *     regex_ranges    of its different sets of code points together
+ *     regex_depth     parentheses open at one place
+ *     filter_states   `*states`, to which its instructions are added
+ */
+me_status regex_check(heap *h, const char *pattern, size_t length, const me_limits *limits,
+                      uint64_t *states, me_error *error);
 
 /* Bytes that a matching string may begin and end with, as sets of 256 bits. Other strings need not
  * be tried. */
@@ -64,8 +73,13 @@ void regex_free(heap *h, regex *r); /* NULL is fine */
 /* Words of scratch memory that regex_match needs; 0 when it has a table. */
 uint32_t regex_state_words(const regex *r);
 
-/* Never fails. A few nanoseconds a code point with a table, else at most REGEX_STATES steps. */
-bool regex_match(const regex *r, const char *text, size_t length, uint64_t *state);
+/* More scratch memory, for long strings: without it (NULL) they take longer. */
+#define REGEX_ROW_WORDS 32768u
+#define REGEX_ROWS_FROM 64u /* bytes of such a string */
+
+/* Never fails. A few nanoseconds a code point with a table, or where the string repeats itself; else
+ * a step for every 64 instructions, and for each split or jump that they lead to. */
+bool regex_match(const regex *r, const char *text, size_t length, uint64_t *state, uint64_t *rows);
 
 /* May a string with these ends match? */
 static inline bool regex_ends_fit(const regex_ends *e, const char *text, size_t length)

@@ -175,9 +175,14 @@ static void add_set(uint64_t bits[4], const regex_sets *sets, const regex_set *s
 /* A split that leads back repeats a block from its start, which cannot be left in another way than
  * past the split. So one pass over the other jumps, which all lead on, reaches everything: forwards
  * from the start, backwards from the end. */
-void regex_find_ends(const regex_program *p, regex_ends *out)
+bool regex_find_ends(const regex_program *p, regex_ends *out)
 {
-    uint8_t begins[REGEX_STATES + 1] = {true}, ends[REGEX_STATES + 1] = {false};
+    size_t size = 2 * ((size_t)p->count + 1);
+    bool *begins = heap_zalloc(p->heap, size), *ends = begins + p->count + 1;
+    if (begins == NULL) {
+        return false;
+    }
+    begins[0] = true;
     *out = (regex_ends){.empty = false};
     for (uint32_t i = 0; i < p->count; i++) {
         const regex_instruction *code = &p->code[i];
@@ -198,4 +203,6 @@ void regex_find_ends(const regex_program *p, regex_ends *out)
         bool ahead = code->jump > 0 && ends[i + (uint32_t)code->jump];
         ends[i] = code->op == REGEX_END || on || ahead;
     }
+    heap_free(p->heap, begins, size);
+    return true;
 }

@@ -33,10 +33,10 @@ bool regex_unexpected(regex_parser *p, size_t at, const char *expected)
     return false;
 }
 
-bool regex_beyond(regex_parser *p, const char *name, uint64_t value, uint32_t maximum)
+bool regex_beyond(regex_parser *p, const char *name, uint64_t value, uint64_t maximum)
 {
     snprintf(p->error->message, sizeof p->error->message,
-             "the regex exceeds the limit %s, which is %u", name, maximum);
+             "the regex exceeds the limit %s, which is %llu", name, (unsigned long long)maximum);
     p->error->offset = p->at;
     p->error->limit = name;
     p->error->value = value;
@@ -48,7 +48,8 @@ bool regex_beyond(regex_parser *p, const char *name, uint64_t value, uint32_t ma
 bool regex_good(regex_parser *p, me_status status)
 {
     if (status == ME_FILTER_LIMIT) {
-        return regex_beyond(p, "regex_ranges", (uint64_t)REGEX_RANGES + 1, REGEX_RANGES);
+        uint64_t most = p->out->sets.range_most;
+        return regex_beyond(p, "regex_ranges", most + 1, most);
     }
     p->status = status;
     return status == ME_OK;
@@ -56,12 +57,18 @@ bool regex_good(regex_parser *p, me_status status)
 
 /* ---- writing the program ------------------------------------------------------------------------ */
 
+static uint64_t states_most(const regex_parser *p)
+{
+    bool low = p->limits != NULL && p->limits->regex_states < REGEX_STATES_MOST;
+    return low ? p->limits->regex_states : REGEX_STATES_MOST;
+}
+
 /* Room for so many instructions more, and the end. */
 static bool room(regex_parser *p, uint64_t more)
 {
     regex_program *o = p->out;
-    if (o->count + more >= REGEX_STATES) {
-        return regex_beyond(p, "regex_states", o->count + more + 1, REGEX_STATES);
+    if (o->count + more >= states_most(p)) {
+        return regex_beyond(p, "regex_states", o->count + more + 1, states_most(p));
     }
     if (!heap_reserve(o->heap, &o->code, &o->cap, o->count + (uint32_t)more + 1, sizeof *o->code)) {
         p->status = ME_NOMEM;
@@ -173,8 +180,8 @@ static bool number(regex_parser *p, uint32_t *out)
     }
     for (; c >= '0' && c <= '9'; c = regex_peek(p)) {
         n = n * 10 + (uint32_t)(c - '0');
-        if (n > REGEX_STATES) {
-            return regex_beyond(p, "regex_states", n, REGEX_STATES);
+        if (n > states_most(p)) {
+            return regex_beyond(p, "regex_states", n, states_most(p));
         }
         p->at++;
     }
@@ -292,8 +299,8 @@ static regex_literals close_branches(regex_parser *p)
 
 static bool open_group(regex_parser *p)
 {
-    if (p->depth == REGEX_DEPTH) {
-        return regex_beyond(p, "regex_depth", (uint64_t)p->depth + 1, REGEX_DEPTH);
+    if (p->limits != NULL && p->depth >= p->limits->regex_depth) {
+        return regex_beyond(p, "regex_depth", (uint64_t)p->depth + 1, p->limits->regex_depth);
     }
     if (!heap_reserve(p->out->heap, &p->outer, &p->cap, p->depth + 1, sizeof *p->outer)) {
         p->status = ME_NOMEM;
@@ -346,12 +353,16 @@ static bool whole(regex_parser *p)
     return going;
 }
 
-me_status regex_parse(heap *h, const char *pattern, size_t length, regex_program *out,
-                      me_error *error)
+me_status regex_parse(heap *h, const char *pattern, size_t length, const me_limits *limits,
+                      regex_program *out, me_error *error)
 {
-    *out = (regex_program){.heap = h, .sets.heap = h};
+    *out = (regex_program){.heap = h, .sets.heap = h, .sets.range_most = UINT32_MAX / 4};
+    if (limits != NULL && limits->regex_ranges < out->sets.range_most) {
+        out->sets.range_most = (uint32_t)limits->regex_ranges;
+    }
     regex_parser p = {
-        .text = pattern, .length = length, .out = out, .error = error, .now = new_level(0)};
+        .text = pattern, .length = length, .limits = limits, .out = out, .error = error};
+    p.now = new_level(0);
     p.status = ME_OK;
     if (!whole(&p)) {
         regex_program_free(out);

@@ -19,6 +19,7 @@ typedef struct regex_parser {
     const char *text;
     size_t length, at;
     regex_program *out;
+    const me_limits *limits; /* NULL: it has passed them */
     me_error *error;
     me_status status;
     regex_level now;
@@ -40,7 +41,7 @@ static inline bool regex_at(const regex_parser *p, char c)
 /* Each sets the error and returns false: the character at `at` is not what it must be; the regex
  * comes to more than the bound of this name. */
 bool regex_unexpected(regex_parser *p, size_t at, const char *expected);
-bool regex_beyond(regex_parser *p, const char *name, uint64_t value, uint32_t maximum);
+bool regex_beyond(regex_parser *p, const char *name, uint64_t value, uint64_t maximum);
 
 /* Takes over what a function of regex_set.c returned. */
 bool regex_good(regex_parser *p, me_status status);

@@ -20,7 +20,7 @@ void regex_sets_free(regex_sets *s)
 
 me_status regex_set_add(regex_sets *s, uint32_t first, uint32_t last)
 {
-    if (s->range_count == REGEX_RANGES) {
+    if (s->range_count >= s->range_most) {
         return ME_FILTER_LIMIT;
     }
     if (!heap_reserve(s->heap, &s->ranges, &s->range_cap, s->range_count + 1, sizeof *s->ranges)) {

@@ -199,18 +199,18 @@ static void enter_cells(me_engine *e, uint32_t path)
 static void free_pass(me_engine *e, relabel_pass *pass)
 {
     for (uint32_t i = 0; i < pass->count; i++) {
-        cuts_map_free(&pass->items[i].numbers, &e->heap);
-        cuts_map_free(&pass->items[i].strings, &e->heap);
+        cuts_map_free(&pass->items[i].numbers, &e->parts[ME_CUTS]);
+        cuts_map_free(&pass->items[i].strings, &e->parts[ME_CUTS]);
     }
-    heap_free(&e->heap, pass->items, pass->cap * sizeof(relabelling));
-    heap_free(&e->heap, pass->by_path, pass->path_count * sizeof(*pass->by_path));
+    heap_free(&e->parts[ME_CUTS], pass->items, pass->cap * sizeof(relabelling));
+    heap_free(&e->parts[ME_CUTS], pass->by_path, pass->path_count * sizeof(*pass->by_path));
 }
 
 /* Everything that can fail. */
 static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
 {
     pass->path_count = e->paths.count;
-    pass->by_path = heap_zalloc(&e->heap, pass->path_count * sizeof(*pass->by_path));
+    pass->by_path = heap_zalloc(&e->parts[ME_CUTS], pass->path_count * sizeof(*pass->by_path));
     if (pass->by_path == NULL) {
         return false;
     }
@@ -218,7 +218,7 @@ static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
         if (!joins(e, path, wanted)) {
             continue;
         }
-        if (!heap_reserve(&e->heap, &pass->items, &pass->cap, pass->count + 1,
+        if (!heap_reserve(&e->parts[ME_CUTS], &pass->items, &pass->cap, pass->count + 1,
                           sizeof(relabelling))) {
             return false;
         }
@@ -227,8 +227,9 @@ static bool prepare(me_engine *e, uint32_t wanted, relabel_pass *pass)
         pass->count++;
         pass->by_path[path] = pass->count;
         const path_info *info = &e->infos[path];
-        if (!cuts_plan_relabel(&info->numbers, &e->heap, &r->numbers) ||
-            (info->strings != NULL && !cuts_plan_relabel(info->strings, &e->heap, &r->strings))) {
+        if (!cuts_plan_relabel(&info->numbers, &e->parts[ME_CUTS], &r->numbers) ||
+            (info->strings != NULL &&
+             !cuts_plan_relabel(info->strings, &e->parts[ME_CUTS], &r->strings))) {
             return false;
         }
     }

@@ -54,7 +54,7 @@ static void learn_label(me_engine *e, uint32_t path, uint32_t label)
         return;
     }
     if (history->sample == NULL) {
-        history->sample = heap_zalloc(&e->heap, PATH_SAMPLE * sizeof(uint32_t));
+        history->sample = heap_zalloc(&e->parts[ME_PATHS], PATH_SAMPLE * sizeof(uint32_t));
         if (history->sample == NULL) {
             return; /* estimates stay cold */
         }

@@ -51,7 +51,8 @@ struct me_event {
     probe *probes;
     uint32_t probe_count, probe_cap;
     string_hits hits;
-    marks patterns;          /* string patterns that some value satisfies */
+    marks patterns;          /* string patterns that some value satisfies, */
+    marks tried;             /* and those of which a test has found out whether */
     marks handles;           /* matched already: only when a handle can come up twice */
     number_set destinations; /* found already */
     uint32_t *result;
@@ -106,8 +107,8 @@ void sample_event(me_event *ev);
 /* verify.c: does the event satisfy one test, which is no T_PROGRAM? */
 bool test_holds(const me_engine *e, me_event *ev, const test *t);
 
-/* match.c: room for `count` things that live as long as the event; NULL: no memory. */
-void *event_array(me_event *ev, uint32_t count, size_t size);
+/* match.c: matches the event in the log into ev->result, as me_match does, and learns nothing. */
+me_status match_event(const me_engine *e, me_event *ev, me_mode mode);
 
 /* verify.c: does the event satisfy all tests of a body? */
 bool verify_body(const me_engine *e, me_event *ev, uint32_t body);

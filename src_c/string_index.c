@@ -191,6 +191,22 @@ uint32_t string_index_count(const string_index *ix)
     return ix->count;
 }
 
+string_pattern *string_pattern_of(const string_index *ix, uint32_t number)
+{
+    uint32_t mask = (1u << ix->log_slots) - 1;
+    uint32_t i = hash_number(number) >> (32 - ix->log_slots);
+    while (ix->all[ix->by_number[i] - 1]->number != number) {
+        i = (i + 1) & mask;
+    }
+    return ix->all[ix->by_number[i] - 1];
+}
+
+bool string_index_is_everywhere(const string_index *ix, uint32_t number)
+{
+    uint8_t place = string_pattern_of(ix, number)->place;
+    return place == FILED_EACH || place == FILED_ANYTHING;
+}
+
 /* Only LIKE and ILIKE have an escape. */
 static me_value escape_of(string_kind kind, me_value escape)
 {
@@ -221,12 +237,32 @@ uint32_t string_index_find(const string_index *ix, string_kind kind, me_value pa
 
 /* ---- adding and removing -------------------------------------------------------------------- */
 
+static void swap_each(string_index *ix, uint32_t a, uint32_t b)
+{
+    string_each moved = ix->each[a];
+    ix->each[a] = ix->each[b];
+    ix->each[b] = moved;
+    ix->each[a].pattern->points = a;
+    ix->each[b].pattern->points = b;
+}
+
+/* Those that are asked for come first. */
+static void set_asked(string_index *ix, const string_pattern *p, bool asked)
+{
+    if (asked && p->points >= ix->each_asked) {
+        swap_each(ix, p->points, ix->each_asked++);
+    } else if (!asked && p->points < ix->each_asked) {
+        swap_each(ix, p->points, --ix->each_asked);
+    }
+}
+
 /* Links a pattern into its place, for which there is room. */
 static void file(string_index *ix, string_pattern *p)
 {
     string_side *side = string_side_of(ix, p);
     if (p->place == FILED_EACH) {
         ix->each_count++; /* its entry is there */
+        set_asked(ix, p, true);
         return;
     }
     if (p->place == FILED_ANYTHING) {
@@ -253,8 +289,8 @@ static void unfile(string_index *ix, string_pattern *p)
 {
     needle *n = &p->needle;
     if (p->place == FILED_EACH) {
-        ix->each[p->points] = ix->each[--ix->each_count];
-        ix->each[p->points].pattern->points = p->points;
+        set_asked(ix, p, false);
+        swap_each(ix, p->points, --ix->each_count);
         return;
     }
     if (p->place == FILED_ANYTHING) {
@@ -324,19 +360,9 @@ bool string_index_add(string_index *ix, string_kind kind, me_value pattern, me_v
     return true;
 }
 
-static string_pattern *pattern_of(const string_index *ix, uint32_t number)
-{
-    uint32_t mask = (1u << ix->log_slots) - 1;
-    uint32_t i = hash_number(number) >> (32 - ix->log_slots);
-    while (ix->all[ix->by_number[i] - 1]->number != number) {
-        i = (i + 1) & mask;
-    }
-    return ix->all[ix->by_number[i] - 1];
-}
-
 void string_index_remove(string_index *ix, uint32_t number)
 {
-    string_pattern *p = pattern_of(ix, number);
+    string_pattern *p = string_pattern_of(ix, number);
     unfile(ix, p);
     erase(ix, ix->by_text, entry_of(ix, ix->by_text, p->hash, p->slot));
     erase(ix, ix->by_number, entry_of(ix, ix->by_number, hash_number(number), p->slot));
@@ -349,4 +375,12 @@ void string_index_remove(string_index *ix, uint32_t number)
     }
     free_pattern(ix, p);
     trim(ix);
+}
+
+void string_index_set_asked(string_index *ix, uint32_t number, bool asked)
+{
+    const string_pattern *p = string_pattern_of(ix, number);
+    if (p->place == FILED_EACH) {
+        set_asked(ix, p, asked);
+    }
 }

@@ -39,6 +39,13 @@ void string_index_remove(string_index *ix, uint32_t number);
 
 uint32_t string_index_count(const string_index *ix);
 
+/* Has the pattern no literal, so that every text has to be tried? */
+bool string_index_is_everywhere(const string_index *ix, uint32_t number);
+
+/* A regex without a literal that is not asked for is no part of searches any more; string_index_try
+ * tries it. Any other pattern is always asked for. Never fails. */
+void string_index_set_asked(string_index *ix, uint32_t number, bool asked);
+
 /* Calls for a result set: the numbers of the patterns that `text` satisfies, each at most once. */
 typedef struct string_hits {
     heap heap;
@@ -52,6 +59,7 @@ typedef struct string_hits {
     uint32_t folded_cap;
     uint32_t state_cap;
     uint64_t *state;
+    uint64_t *rows; /* of REGEX_ROW_WORDS, or NULL */
     struct needle_hop *hops;
 } string_hits;
 
@@ -62,6 +70,11 @@ void string_hits_free(string_hits *hits);
  * search at once, each with its own `hits`. False when there is no memory. */
 bool string_index_search(const string_index *ix, const char *text, size_t length,
                          string_hits *hits);
+
+/* Does `text`, of the index's last search with `hits`, satisfy a pattern that is not asked for? False
+ * for any other pattern. Never fails. */
+bool string_index_try(const string_index *ix, uint32_t number, const char *text, size_t length,
+                      string_hits *hits);
 
 bool string_index_validate(const string_index *ix, const char **why);
 

@@ -10,7 +10,7 @@
  *     CONTAINS 'volcanic'                grams[8]   by 8 bytes
  *     LIKE '%'  LIKE '__%'  CONTAINS ''  anything   a list: the number of code points decides
  *     MATCHES '[a-z]+'                   each       an array: matched against every text with
- *                                                   ends that fit
+ *                                                   ends that fit, or when somebody asks
  *
  * A needle of n bytes goes to the widest class of grams that is not wider than n. ILIKE patterns
  * are folded and have tables of their own, searched with the folded text.
@@ -93,7 +93,8 @@ typedef struct string_side {
 /* Invariants, checked by string_index_validate:
  *   I1  all[0 .. count) are the patterns, each at its own slot
  *   I2  by_text and by_number hold slot + 1 of each pattern once, reachable from its home
- *   I3  each pattern is in the place that its fields name, and nothing else is there */
+ *   I3  each pattern is in the place that its fields name, and nothing else is there
+ *   I4  `each_words` are enough for any regex without a literal */
 struct string_index {
     heap *heap;
     uint64_t seed;
@@ -105,13 +106,18 @@ struct string_index {
     string_side sides[2]; /* [0] plain, [1] folded */
     needle *anything;     /* patterns without a literal, of either side */
     string_each *each;    /* regexes without a literal; the entry behind them is for the next */
+    uint32_t each_asked;  /* those of them that a search tries come first */
     uint32_t each_count, each_cap;
+    uint32_t each_words; /* of scratch memory, for any of them that ever was */
 };
 
 static inline string_side *string_side_of(string_index *ix, const string_pattern *p)
 {
     return &ix->sides[p->kind == STRING_ILIKE];
 }
+
+/* The pattern of a number that is in the index (string_index.c). */
+string_pattern *string_pattern_of(const string_index *ix, uint32_t number);
 
 /* ---- string_place.c ----------------------------------------------------------------------------- */
 

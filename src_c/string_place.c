@@ -153,6 +153,8 @@ static bool place_regex(string_index *ix, string_pattern *p)
         return false;
     }
     ix->each[p->points] = (string_each){p, ends};
+    uint32_t words = regex_state_words(p->regex);
+    ix->each_words = words > ix->each_words ? words : ix->each_words;
     return true;
 }
 

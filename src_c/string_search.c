@@ -21,6 +21,7 @@ void string_hits_free(string_hits *hits)
     heap_free(&hits->heap, hits->seen, hits->seen_cap * sizeof *hits->seen);
     heap_free(&hits->heap, hits->folded, hits->folded_cap);
     heap_free(&hits->heap, hits->state, hits->state_cap * sizeof *hits->state);
+    heap_free(&hits->heap, hits->rows, REGEX_ROW_WORDS * sizeof *hits->rows);
     heap_free(&hits->heap, hits->hops, NEEDLE_HOPS * sizeof *hits->hops);
     *hits = (string_hits){0};
 }
@@ -59,7 +60,10 @@ static bool holds(search *s, const string_pattern *p)
         s->no_memory = true;
         return false;
     }
-    return is_regex ? regex_match(p->regex, s->text, s->length, hits->state)
+    if (is_regex && words > 0 && s->length >= REGEX_ROWS_FROM && hits->rows == NULL) {
+        hits->rows = heap_alloc(&hits->heap, REGEX_ROW_WORDS * sizeof *hits->rows);
+    }
+    return is_regex ? regex_match(p->regex, s->text, s->length, hits->state, hits->rows)
                     : like_match_with(p->like, s->text, s->length, s->folded, hits->state);
 }
 
@@ -189,10 +193,10 @@ static void search_anything(const string_index *ix, search *s)
     }
 }
 
-/* The regexes without a literal. */
+/* The regexes without a literal that are asked for. */
 static void search_each(const string_index *ix, search *s)
 {
-    for (uint32_t i = 0; i < ix->each_count; i++) {
+    for (uint32_t i = 0; i < ix->each_asked; i++) {
         const string_each *one = &ix->each[i];
         if (regex_ends_fit(&one->ends, s->text, s->length) && holds(s, one->pattern)) {
             s->hits->numbers[s->hits->count++] = one->pattern->number;
@@ -206,7 +210,8 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
     if (ix->count == 0) {
         return true;
     }
-    if (!prepare(hits, ix->count)) {
+    if (!prepare(hits, ix->count) || !heap_reserve(&hits->heap, &hits->state, &hits->state_cap,
+                                                   ix->each_words, sizeof *hits->state)) {
         return false;
     }
     search s = {.hits = hits, .text = text, .length = length};
@@ -226,4 +231,13 @@ bool string_index_search(const string_index *ix, const char *text, size_t length
         search_side(&ix->sides[1], &s);
     }
     return !s.no_memory;
+}
+
+bool string_index_try(const string_index *ix, uint32_t number, const char *text, size_t length,
+                      string_hits *hits)
+{
+    const string_pattern *p = string_pattern_of(ix, number);
+    search s = {.hits = hits, .text = text, .length = length};
+    return p->place == FILED_EACH && p->points >= ix->each_asked &&
+           regex_ends_fit(&ix->each[p->points].ends, text, length) && holds(&s, p);
 }

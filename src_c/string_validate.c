@@ -66,7 +66,7 @@ static bool validate_totals(const string_index *ix, const char **why)
     for (uint32_t i = 0; i < ix->count; i++) {
         each += ix->all[i]->place == FILED_EACH;
     }
-    REQUIRE(each == ix->each_count && each <= ix->each_cap);
+    REQUIRE(each == ix->each_count && each <= ix->each_cap && ix->each_asked <= each);
     for (uint32_t s = 0; s < 2; s++) {
         const string_side *side = &ix->sides[s];
         uint32_t filed = 0, keys = 0, nodes = 0;

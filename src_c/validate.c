@@ -173,6 +173,23 @@ static bool validate_ranges(const me_engine *e, const char **why)
     return true;
 }
 
+/* The notes of covering say of each subscription what its filter says. */
+static bool validate_notes(const me_engine *e, const char **why)
+{
+    for (uint32_t i = 0; e->keeps_notes && i < e->handle_count; i++) {
+        const uint8_t *filter;
+        size_t length;
+        cover_note note;
+        if (e->sources[i] != NULL) {
+            source_size(e->sources[i], &filter, &length);
+            bool read = note_of_stored(e, filter, length, &note);
+            REQUIRE(!read ||
+                    (note.present == e->notes[i].present && note.equal == e->notes[i].equal));
+        }
+    }
+    return true;
+}
+
 bool me_engine_validate(const me_engine *e, const char **why)
 {
     counts held = {0}, wanted = {0};
@@ -187,7 +204,8 @@ bool me_engine_validate(const me_engine *e, const char **why)
     if (!paths_validate(&e->paths, why) || !constants_validate(&e->constants, why) ||
         !bodies_validate(&e->bodies, why) || !validate_clusters(e, &rows, why) ||
         !validate_leads(e, why) || !validate_infos(e, &held, why) ||
-        !count_sources(e, &wanted, &placed, why) || !validate_ranges(e, why)) {
+        !count_sources(e, &wanted, &placed, why) || !validate_ranges(e, why) ||
+        !validate_notes(e, why)) {
         return false;
     }
     REQUIRE(rows == placed);

@@ -44,9 +44,30 @@ static bool any_null(const me_event *ev, uint32_t path)
     return false;
 }
 
-static bool pattern_holds(const me_event *ev, const test *t, test_kind kind)
+/* Tries a pattern that no search has tried on the strings of its path, once for an event. */
+static bool try_pattern(const me_engine *e, me_event *ev, const test *t)
 {
-    bool fired = marks_has(&ev->patterns, t->lo);
+    uint32_t path = test_path(t);
+    if (ev->table[slot_code(path)] == CODE_MISSING || marks_has(&ev->tried, t->lo)) {
+        return false;
+    }
+    marks_set(&ev->tried, t->lo);
+    for (uint32_t i = ev->table[slot_newest(path)]; i != UINT32_MAX; i = ev->log.entries[i].next) {
+        const me_value *v = &ev->log.entries[i].value;
+        if (v->type == ME_STRING &&
+            string_index_try(e->infos[path].patterns, t->lo, v->as.s, v->len, &ev->hits)) {
+            marks_set(&ev->patterns, t->lo);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pattern_holds(const me_engine *e, me_event *ev, const test *t, test_kind kind)
+{
+    const pattern *p = &e->patterns[t->lo];
+    bool fired = marks_has(&ev->patterns, t->lo) ||
+                 (p->everywhere && p->cluster == CLUSTER_NONE && try_pattern(e, ev, t));
     if (kind == T_PATTERN) {
         return fired;
     }
@@ -61,7 +82,7 @@ bool test_holds(const me_engine *e, me_event *ev, const test *t)
 {
     test_kind kind = test_kind_of(t);
     if (kind >= T_PATTERN) {
-        return pattern_holds(ev, t, kind);
+        return pattern_holds(e, ev, t, kind);
     }
     uint32_t x = ev->table[test_slot(t)];
     if (x == CODE_MANY) {

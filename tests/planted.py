@@ -43,8 +43,31 @@ ATOMIC = "tests/matchengine/test_atomic.py"
 HISTORIES = "tests/matchengine/test_histories.py"
 
 REGEX = "tests/matchengine/test_regex.py"
+COVERING = "tests/matchengine/test_covering.py"
 
 BUGS = [
+    Bug(
+        "covering takes NOT for the complement of a leaf",
+        "src_c/formula_terms.c",
+        "return not_x ? value_set_within(&y->set, &x->set) : value_set_within(&x->set, &y->set);",
+        "return value_set_within(&x->set, &y->set);",
+        python=(COVERING,),
+    ),
+    Bug(
+        "covering takes neighbouring values for distant ones",
+        "src_c/value_cut.c",
+        "return values_touch(&a->value, &b->value) ? 0 : order;",
+        "return order;",
+        python=(COVERING,),
+    ),
+    Bug(
+        "the note of a subscription is not renewed by replace",
+        "src_c/engine.c",
+        "    set_note(e, handle, &new);",
+        "",
+        c=("test_cover",),
+        python=(COVERING,),
+    ),
     Bug(
         "a range of a regex loses its first code point",
         "src_c/regex_set.c",

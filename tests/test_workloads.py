@@ -19,6 +19,7 @@ from workloads import (
     Raw,
     dense_width,
     json_small,
+    keys,
     w1_dense,
     w1_sparse,
 )
@@ -28,6 +29,7 @@ MAKE = {"w1_dense": w1_dense, "w1_sparse": w1_sparse}
 DIGESTS = {
     "w1_dense": "b76e55cc871ca195385a38553cbb92444d49b5fc193ee9d5ba4b457b63d6a071",
     "w1_sparse": "ecb6cbd3bb2e149cbed253f6f689ef0c608a2a6be0254e6e0ce04366c9146122",
+    "keys": "ef2ccb3bfaabd6ece270372a1a1d6781b01890348a3ab6f40a04a5d56d52035f",
     "json_small_150": "8d7805b24b2edf6e2930159b9a2eacc38c872db9c22f0ccfd20fb2d8abb82b6e",
     "json_small_300": "d5495d2081fef14785a45fb3e88daea6ea43138df4eca2d987549c9f6cde3f20",
     "json_small_600": "17afc530bd0d730ce72a204363b759271880e3f71ae9492ccd3b08f5b8902360",
@@ -69,6 +71,18 @@ def test_json_small_is_the_same_text_everywhere(size: int) -> None:
     found = [len(expected(workload, event)) for event in workload.events[:300]]
     assert max(found) <= MATCHES
     assert 0.5 < np.mean(found) < 1.5
+
+
+def test_keys_are_the_same_text_everywhere() -> None:
+    workload = keys()
+    assert workload.digest() == DIGESTS["keys"]
+    assert len(set(workload.lines)) == len(workload.events) == EVENTS
+    matcher: Matcher[int] = Matcher()
+    matcher.add_many(list(enumerate(workload.filters)))
+    found = [matcher.match(event) for event in workload.events[:300]]
+    assert 10 < np.mean(list(map(len, found))) < 12
+    for event, answer in zip(workload.events[:5], found, strict=False):
+        assert sorted(answer) == expected(workload, event)
 
 
 def test_w1_has_the_shape_it_claims(w1: Conjunctions) -> None:

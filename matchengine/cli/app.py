@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
+from matchengine import ExpensiveFilterWarning
 from matchengine.cli import bench, check, explain, match
+from matchengine.cli.command import Commands
 from matchengine.cli.output import BAD_INPUT, INTERRUPTED, OK, Output, complain
 from matchengine.cli.source import InputError
 
@@ -26,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; SystemExit with 2 for wrong usage."""
     arguments = _parser(sys.argv[1:] if argv is None else argv)
     try:
-        code: int = arguments.run(arguments)
+        with warnings.catch_warnings():  # `check` says what is expensive, and where
+            warnings.simplefilter("ignore", ExpensiveFilterWarning)
+            code: int = arguments.run(arguments)
         Output.flush()
         return code
     except InputError as error:
@@ -74,7 +79,7 @@ def _version_of(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run
 
 
-def _add_foreign_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_foreign_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     for entry_point in metadata.entry_points(group=ENTRY_POINTS):
         try:
             entry_point.load()(commands)

@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
+from matchengine.cli.command import Commands, add_json, add_rules, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain
-from matchengine.cli.rules import Rule, read_rules
+from matchengine.cli.rules import Rule, load_rules, name_of
 from matchengine.cli.source import Source
-from matchengine.errors import FilterSyntaxError, FilterTypeError, MatchEngineError
 from matchengine.matcher import Diagnosis, Matcher
 
 __all__ = ["add_command"]
@@ -18,63 +18,53 @@ __all__ = ["add_command"]
 _Report = dict[str, Any]
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add ``check`` to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "check",
-        help="find bad rules, and say what the good ones cost",
-        description="Print what is wrong with each bad rule, and of each good one its cost (the "
+        _run,
+        "find bad rules, and say what the good ones cost",
+        "Print what is wrong with each bad rule, and of each good one its cost (the "
         "expected share of events that look at it, from 0 to 1) and its anchors (the conditions "
         "that it is filed under). The exit code is 1 when a rule is bad.",
     )
-    parser.add_argument(
-        "rules", metavar="RULES", help='JSON lines {"id": ..., "filter": "..."}; .gz or - as well'
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON lines")
-    parser.set_defaults(run=_run)
+    add_rules(parser)
+    add_json(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     output = Output()
-    matcher: Matcher[str] = Matcher()
+    matcher: Matcher[Any] = Matcher()
     with Source(arguments.rules) as source, Progress("checking", source.size) as progress:
         # All are added first: what a rule costs depends on the others.
-        faults: list[tuple[Rule, _Report]] = []
-        lines: dict[str, int] = {}
-        for rule in read_rules(source):
-            faults.append((rule, _fault(matcher, rule, lines)))
+        rules: list[Rule] = []
+        for rule in load_rules(source, matcher):
+            rules.append(rule)
             if rule.line % 1000 == 0:
                 progress.update(source.position())
-    for rule, fault in faults:
-        report = fault or _virtues(matcher.check(rule.filter))
+    rules.sort(key=lambda rule: rule.line)
+    for rule in rules:
+        report = _fault(rule) if rule.error else _virtues(matcher, rule)
         if arguments.json:
-            id = {"id": json.loads(rule.id)} if rule.id else {}
+            id = {} if rule.id is None else {"id": rule.id}
             output.write([json.dumps({"line": rule.line} | id | report)])
         else:
             output.write([f"{source.name}:{rule.line}: {_sentence(rule, report)}"])
-    bad = sum(bool(fault) for _, fault in faults)
-    complain(f"{source.name}: {len(faults) - bad} good, {bad} bad")
+            if warning := report.get("warning"):
+                complain(f"{source.name}:{rule.line}: note: {warning}")
+    bad = sum(bool(rule.error) for rule in rules)
+    complain(f"{source.name}: {len(rules) - bad} good, {bad} bad")
     return BAD_INPUT if bad else OK
 
 
-def _fault(matcher: Matcher[str], rule: Rule, lines: dict[str, int]) -> _Report:
-    """Add a rule, or report why that cannot be."""
-    if rule.error:
-        return {"ok": False, "error": rule.error}
-    if rule.id in lines:
-        return {"ok": False, "error": f"{rule.id}: the id is taken by line {lines[rule.id]}"}
-    try:
-        matcher.add(rule.filter, id=rule.id, to=rule.to)
-    except MatchEngineError as error:
-        report: _Report = {"ok": False, "error": f"{rule.id}: {error}"}
-        if isinstance(error, FilterSyntaxError | FilterTypeError):
-            report["position"] = error.position
-        return report
-    lines[rule.id] = rule.line
-    return {}
+def _fault(rule: Rule) -> _Report:
+    report: _Report = {"ok": False, "error": rule.error}
+    return report if rule.position is None else report | {"position": rule.position}
 
 
-def _virtues(found: Diagnosis) -> _Report:
+def _virtues(matcher: Matcher[Any], rule: Rule) -> _Report:
+    found: Diagnosis = matcher.check(rule.filter)
     return {
         "ok": True,
         "filter": str(found.filter),
@@ -82,6 +72,7 @@ def _virtues(found: Diagnosis) -> _Report:
         "anchors": dict(found.anchors or {}),
         "contradiction": found.contradiction,
         "always_true": found.always_true,
+        "warning": None if found.warning is None else str(found.warning),
     }
 
 
@@ -98,4 +89,4 @@ def _sentence(rule: Rule, report: _Report) -> str:
         remark = f"filed under {', '.join(counts)}"
     else:
         remark = "filed nowhere: every event looks at it"
-    return f"ok: {rule.id}: cost {report['cost']:.2g}, {remark}"
+    return f"ok: {name_of(rule.id)}: cost {report['cost']:.2g}, {remark}"

@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import json
+from pathlib import Path
+from typing import Any
 
+from matchengine.cli.command import Commands, add_json, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, complain
+from matchengine.cli.rules import load_rules
+from matchengine.cli.source import InputError, Source
 from matchengine.errors import MatchEngineError
 from matchengine.matcher import Matcher
 
 __all__ = ["add_command"]
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add ``explain`` to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "explain",
-        help="say why an event matches a rule, or why not",
-        description="Print whether the event matches, and the predicates that decide with what "
+        _run,
+        "say why an event matches a rule, or why not",
+        "Print whether the event matches, and the predicates that decide with what "
         "the event has for them. The exit code is 0 either way, and 1 when the rule or the event "
         "is bad.",
     )
     parser.add_argument(
-        "rule", metavar="RULE", help='a filter as text, or a JSON line {"id": ..., "filter": "..."}'
+        "rule",
+        metavar="RULE",
+        help='a filter as text, or a JSON line {"id": ..., "filter": "..."}; with --id a file '
+        "of such lines (.gz or - as well)",
     )
     parser.add_argument("event", metavar="EVENT", help="an event as JSON, or - for standard input")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.set_defaults(run=_run)
+    parser.add_argument(
+        "--id", metavar="ID", help="explain the rule with this id, RULE being a file"
+    )
+    add_json(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _look_for_files(arguments)
     output = Output()
-    event = sys.stdin.buffer.read() if arguments.event == "-" else arguments.event
-    matcher: Matcher[object] = Matcher()
+    matcher: Matcher[Any] = Matcher()
     try:
-        id = _add(matcher, arguments.rule)
+        if arguments.id is not None:
+            id = _add_file(matcher, arguments.rule, arguments.id)
+        else:
+            id = _add(matcher, arguments.rule)
     except (MatchEngineError, ValueError) as error:
         complain(f"RULE: {error}")
         return BAD_INPUT
+    event = b"".join(Source("-").blocks()) if arguments.event == "-" else arguments.event
     try:
         found = matcher.explain(event, id)
     except MatchEngineError as error:
@@ -47,7 +63,30 @@ def _run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _add(matcher: Matcher[object], rule: str) -> object:
+def _look_for_files(arguments: argparse.Namespace) -> None:
+    """A file's name where a text is wanted is wrong usage, though it may look like a filter."""
+    if arguments.id is None and _is_file(arguments.rule):
+        arguments.wrong_usage(
+            f"RULE is a filter, and {arguments.rule!r} is a file: to explain one of its rules, add "
+            f"--id ID (an attribute of this name would be: {arguments.rule} = TRUE)"
+        )
+    if arguments.id is not None and arguments.rule == arguments.event == "-":
+        arguments.wrong_usage("RULE and EVENT cannot both be stdin")
+    if _is_file(arguments.event):
+        arguments.wrong_usage(
+            f"EVENT is JSON, and {arguments.event!r} is a file: give - for EVENT and the file as "
+            f"standard input"
+        )
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
+
+
+def _add(matcher: Matcher[Any], rule: str) -> Any:
     """Add the rule and return its id; no filter begins with a brace."""
     if rule.lstrip().startswith("{"):
         ids = matcher.add_many(rule)
@@ -55,3 +94,22 @@ def _add(matcher: Matcher[object], rule: str) -> object:
             raise ValueError(f"one rule is wanted, got {len(ids)}")
         return ids[0]
     return matcher.add(rule, id="the rule")
+
+
+def _add_file(matcher: Matcher[Any], name: str, wanted: str) -> Any:
+    """Add the rules of a file and return the id that is wanted. Raises `InputError`."""
+    with Source(name) as source:
+        for rule in load_rules(source, matcher):
+            if rule.error and _is_wanted(rule.id, wanted):
+                raise InputError(f"{source.name}:{rule.line}: {rule.error}")
+    found = [id for id in matcher if _is_wanted(id, wanted)]
+    if not found:
+        raise InputError(f"{source.name}: no rule has the id {wanted}")
+    if len(found) > 1:
+        raise InputError(f"{source.name}: both {found[0]!r} and {found[1]!r} are called {wanted}")
+    return found[0]
+
+
+def _is_wanted(id: Any, wanted: str) -> bool:
+    """Is the id what was written on the command line, as a string or as JSON?"""
+    return id == wanted or (id is not None and json.dumps(id, ensure_ascii=False) == wanted)

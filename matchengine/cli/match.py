@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from matchengine._core import Matches
+from matchengine.cli.command import Commands, add_rules, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain
-from matchengine.cli.rules import Rule, read_rules
+from matchengine.cli.rules import load_rules, name_of
 from matchengine.cli.source import InputError, Source
-from matchengine.errors import DuplicateSubscription, EventError, MatchEngineError
+from matchengine.errors import EventError
 from matchengine.matcher import Matcher
 
 __all__ = ["add_command"]
@@ -26,17 +27,17 @@ NEWLINE = ord("\n")
 BLANK = b" \t\r\n"
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add ``match`` to the parser."""
-    parser = commands.add_parser(
+    parser = new_command(
+        commands,
         "match",
-        help="print which rules each event matches",
-        description='Print {"event": n, "matches": [ids]} for every event that matches a rule, '
+        _run,
+        "print which rules each event matches",
+        'Print {"event": n, "matches": [ids]} for every event that matches a rule, '
         "where n counts all lines of EVENTS from 0. The order of the ids is not defined.",
     )
-    parser.add_argument(
-        "rules", metavar="RULES", help='JSON lines {"id": ..., "filter": "..."}; .gz or - as well'
-    )
+    add_rules(parser)
     parser.add_argument("events", metavar="EVENTS", help="JSON lines, .gz, or - for stdin")
     parser.add_argument(
         "--count", action="store_true", help='print {"event": n, "count": k} instead of the ids'
@@ -49,15 +50,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="report bad rules and events on stderr and go on; the exit code is still 1",
     )
-    parser.set_defaults(run=lambda arguments: _run(parser, arguments))
 
 
-def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.rules == arguments.events == "-":
-        parser.error("RULES and EVENTS cannot both be stdin")
+        arguments.wrong_usage("RULES and EVENTS cannot both be stdin")
     with Source(arguments.rules) as rules, Source(arguments.events) as events:
-        matcher, bad_rules = _load(rules, arguments.skip_bad)
-        answers = _Answers(matcher, events, arguments)
+        matcher: Matcher[Any] = Matcher()
+        names, bad_rules = _load(matcher, rules, arguments.skip_bad)
+        answers = _Answers(matcher, names, events, arguments)
         with Progress("matching", events.size) as progress:
             for block in events.blocks():
                 answers.block(block)
@@ -65,32 +66,22 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     return BAD_INPUT if bad_rules or answers.bad else OK
 
 
-def _load(source: Source, skip_bad: bool) -> tuple[Matcher[str], int]:
-    """A matcher with all rules, whose ids are JSON texts, and how many rules were bad."""
-    matcher: Matcher[str] = Matcher()
+def _load(matcher: Matcher[Any], source: Source, skip_bad: bool) -> tuple[list[str], int]:
+    """Add all rules. The JSON texts of their ids, by handle, and how many rules were bad."""
+    names: list[str] = []
     bad = 0
     with Progress("reading rules", source.size) as progress:
-        for rule in read_rules(source):
-            error = _add(matcher, rule)
-            if error:
+        for rule in load_rules(source, matcher):
+            if rule.error:
                 bad += 1
-                _bad(f"{source.name}:{rule.line}: {error}", skip_bad)
+                _bad(f"{source.name}:{rule.line}: {rule.error}", skip_bad)
+            else:
+                handle = matcher.handle(rule.id)
+                names += [""] * (handle + 1 - len(names))
+                names[handle] = name_of(rule.id)
             if rule.line % 1000 == 0:
                 progress.update(source.position())
-    return matcher, bad
-
-
-def _add(matcher: Matcher[str], rule: Rule) -> str:
-    """Add a rule, or say what is wrong with it."""
-    if rule.error:
-        return rule.error
-    try:
-        matcher.add(rule.filter, id=rule.id, to=rule.to)
-    except DuplicateSubscription:
-        return f"{rule.id}: the id is taken by an earlier rule"
-    except MatchEngineError as error:
-        return f"{rule.id}: {error}"
-    return ""
+    return names, bad
 
 
 def _bad(message: str, skip_bad: bool) -> None:
@@ -103,10 +94,15 @@ class _Answers:
     """Matches blocks of lines and writes what they match."""
 
     def __init__(
-        self, matcher: Matcher[str], source: Source, arguments: argparse.Namespace
+        self,
+        matcher: Matcher[Any],
+        names: list[str],
+        source: Source,
+        arguments: argparse.Namespace,
     ) -> None:
         self.bad = 0
         self._matcher = matcher
+        self._names = names
         self._source = source
         self._count: bool = arguments.count
         self._all: bool = arguments.all
@@ -160,8 +156,7 @@ class _Answers:
                 f'{{"event": {number}, "count": {end - start}}}' for number, start, end in wanted
             )
             return
-        handles: list[Any] = matches.handles.tolist()
-        ids = self._matcher.ids(handles)
+        ids = [self._names[handle] for handle in matches.handles.tolist()]
         self._output.write(
             f'{{"event": {number}, "matches": [{", ".join(ids[start:end])}]}}'
             for number, start, end in wanted

@@ -56,23 +56,31 @@ def _is_regular_file() -> bool:
 class Progress:
     """A bar on stderr while the `with` block runs.
 
-    It is there only when stderr is a terminal, answers go elsewhere, and rich is installed.
+    It is there only when stderr is a terminal, answers go elsewhere or come later, and rich is
+    installed.
     """
 
-    def __init__(self, what: str, total: int | None) -> None:
+    def __init__(self, what: str, total: int | None, answers_come_later: bool = False) -> None:
         """`total` is what `update` will reach, or None when that is not known."""
         self._what = what
         self._total = total
+        self._alone = answers_come_later
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr and sys.stderr.isatty() and not (sys.stdout and sys.stdout.isatty()):
+        answers_here = not self._alone and sys.stdout and sys.stdout.isatty()
+        if sys.stderr and sys.stderr.isatty() and not answers_here:
             try:
                 bars = importlib.import_module("rich.progress")
                 console = importlib.import_module("rich.console").Console(stderr=True)
             except ImportError:
                 return self
-            self._bar = bars.Progress(console=console, transient=True, redirect_stdout=False)
+            self._bar = bars.Progress(
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                auto_refresh=not self._alone,  # no thread of its own beside what is measured
+            )
             self._task = self._bar.add_task(self._what, total=self._total)
             self._bar.start()
         return self
@@ -86,10 +94,10 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, done: int) -> None:
-        """Say how far we are."""
+    def update(self, done: int, what: str | None = None) -> None:
+        """Say how far we are, and perhaps at what."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done)
+            self._bar.update(self._task, completed=done, description=what, refresh=self._alone)
 
 
 def complain(message: str) -> None:

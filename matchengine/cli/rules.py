@@ -1,73 +1,95 @@
-"""Rules: JSON lines ``{"id": ..., "filter": "..."}``, with an optional destination ``"to"``.
+"""Files of rules: JSON lines ``{"id": ..., "filter": "..."}``, with an optional ``"to"``.
 
-An id is any JSON value but null. To the matcher it is its JSON text, which is what the commands
-print.
+A line means what it means to `Matcher.add_many`, and every line is reported on its own.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from matchengine._reading import is_blank, rule_of
 from matchengine.cli.source import Source
+from matchengine.errors import (
+    DuplicateSubscription,
+    FilterSyntaxError,
+    FilterTypeError,
+    MatchEngineError,
+)
+from matchengine.matcher import Matcher
 
-__all__ = ["Rule", "read_rules"]
+__all__ = ["Rule", "load_rules", "name_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rule:
-    """One line of a file of rules: a rule, or what is wrong with the line."""
+    """One line of a file of rules, and what came of it."""
 
     line: int
-    #: JSON text. Of a line that is wrong, perhaps "".
-    id: str = ""
+    #: None in a line that is no rule.
+    id: Any = None
     filter: str = ""
     to: int | None = None
-    #: Why this is no rule, or "".
+    #: Why it could not be added, or "".
     error: str = ""
+    #: Where in the filter, if that is known.
+    position: int | None = None
 
 
-def read_rules(source: Source) -> Iterator[Rule]:
-    """The rules of a file; blank lines are skipped yet counted. Raises `InputError`."""
+def name_of(id: Any) -> str:
+    """The id as the JSON text that it was."""
+    return _ENCODER.encode(id)
+
+
+def load_rules(source: Source, matcher: Matcher[Any]) -> Iterator[Rule]:
+    """Add the rules of a file one by one; give each, and each line that is none.
+
+    Blank lines are skipped yet counted. Rules without ids come last, and get numbers that no other
+    rule has. Raises `InputError`.
+    """
+    lines: dict[Any, int] = {}
+    for rule in _unnamed_last(_read(source)):
+        _add(rule, matcher, lines)
+        yield rule
+
+
+def _unnamed_last(rules: Iterable[Rule]) -> Iterator[Rule]:
+    unnamed: list[Rule] = []
+    for rule in rules:
+        if rule.id is None and not rule.error:
+            unnamed.append(rule)
+        else:
+            yield rule
+    yield from unnamed
+
+
+def _read(source: Source) -> Iterator[Rule]:
     number = 0
     for block in source.blocks():
         for line in block.removesuffix(b"\n").split(b"\n"):
             number += 1
-            if line.strip(b" \t\r"):
-                yield _rule(number, line)
+            if not is_blank(line):
+                try:
+                    yield Rule(number, *rule_of(line))
+                except ValueError as error:
+                    yield Rule(number, error=str(error))
 
 
-def _rule(number: int, line: bytes) -> Rule:
+def _add(rule: Rule, matcher: Matcher[Any], lines: dict[Any, int]) -> None:
+    """Add a rule, or note what is wrong with it."""
+    if rule.error:
+        return
     try:
-        record = _DECODER.decode(line.decode())
-    except UnicodeDecodeError as error:
-        return Rule(number, error=f"not UTF-8 (at byte {error.start})")
-    except json.JSONDecodeError as error:
-        return Rule(number, error=f"not JSON: {error.msg} (at character {error.pos})")
-    except (ValueError, RecursionError) as error:
-        return Rule(number, error=f"not JSON: {error}")
-    if not isinstance(record, dict):
-        return Rule(number, error='expected {"id": ..., "filter": "..."}')
-    id = record.get("id")
-    if id is None:
-        return Rule(number, error='the rule has no "id"')
-    return _rule_of(number, _ENCODER.encode(id), record)
+        rule.id = matcher.add(rule.filter, id=rule.id, to=rule.to)
+        lines[rule.id] = rule.line
+    except DuplicateSubscription:
+        rule.error = f"{name_of(rule.id)}: the id is taken by line {lines[rule.id]}"
+    except MatchEngineError as error:
+        rule.error = str(error) if rule.id is None else f"{name_of(rule.id)}: {error}"
+        if isinstance(error, FilterSyntaxError | FilterTypeError):
+            rule.position = error.position
 
 
-def _rule_of(number: int, id: str, record: dict[str, Any]) -> Rule:
-    filter, to = record.get("filter"), record.get("to")
-    if not isinstance(filter, str):
-        return Rule(number, id, error=f'{id}: the rule has no "filter" that is a string')
-    if to is not None and (not isinstance(to, int) or isinstance(to, bool) or to < 0):
-        return Rule(number, id, error=f'{id}: "to" is the number of a destination, 0 or more')
-    return Rule(number, id, filter, to)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
 _ENCODER = json.JSONEncoder(ensure_ascii=False)

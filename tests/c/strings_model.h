@@ -51,7 +51,7 @@ static bool entry_holds(const entry *e, const char *s, size_t length)
         heap h = {0};
         regex *r = regex_compile(&h, e->bytes, n, NULL);
         uint64_t *words = malloc((regex_state_words(r) + 1) * sizeof *words);
-        bool answer = regex_match(r, s, length, words);
+        bool answer = regex_match(r, s, length, words, NULL);
         free(words);
         regex_free(&h, r);
         return answer;

@@ -25,7 +25,8 @@ static void look(kit *k, view *v)
     memset(v, 0, sizeof *v);
     v->stats = kit_stats(k);
     v->stats.bytes = v->stats.source_bytes = 0; /* room that was made is kept, */
-    v->stats.clusters = 0;                      /* and ranges that were filed anew */
+    memset(v->stats.memory, 0, sizeof v->stats.memory);
+    v->stats.clusters = 0; /* and ranges that were filed anew */
     v->stats.sampled_events = 0;
     for (int i = 0; i < EVENTS; i++) {
         CHECK(kit_ask(k, events[i], ME_ALL) == ME_OK && k->count <= RESULT);
@@ -103,6 +104,8 @@ static const char *const filters[] = {
     "a = 123456789012345678901234567890 OR p > 1234567890123456789012345678901",
     "a = 1 AND b = 1 AND c = 1 AND d = 1 AND e = 1 AND f = 1 AND g = 1 AND h = 1 AND i = 1 AND "
     "j = 1 AND k = 1 AND l IN (1, 2) AND m = 1 AND n = 1",
+    "MATCHES(s, '(a|b)*a(a|b|c|d){20}') OR MATCHES(s, '[a-z]+')",
+    "a = 1 AND (MATCHES(s, '(a|[^b])*[ac](a|[b-e]){2}') OR NOT MATCHES(s, '[a-z]*'))",
 };
 enum { FILTERS = sizeof filters / sizeof filters[0] };
 

@@ -12,7 +12,11 @@ static const me_limits limits = {.filter_bytes = 1 << 20,
                                  .filter_depth = 1000,
                                  .predicates = 100000,
                                  .in_values = 1000000,
-                                 .digits = 1000};
+                                 .digits = 1000,
+                                 .regex_states = 2048,
+                                 .regex_ranges = 32768,
+                                 .regex_depth = 1000,
+                                 .filter_states = 65536};
 
 static me_value string_value(const char *s)
 {

@@ -8,11 +8,7 @@
 #include "parse.h"
 #include "value.h"
 
-static const me_limits limits = {.filter_bytes = 1 << 20,
-                                 .filter_depth = 1000,
-                                 .predicates = 100000,
-                                 .in_values = 1000000,
-                                 .digits = 1000};
+#define limits me_default_limits
 
 static me_parameter parameter(const char *name, me_value value)
 {

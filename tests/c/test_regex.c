@@ -29,28 +29,37 @@ static bool literals_hold(const regex *r, const char *text, size_t length)
             memcmp(text + length - finish.length, finish.bytes, finish.length) == 0);
 }
 
-/* Both ways to match, which must agree. */
+static me_status check_regex(heap *h, const char *pattern, size_t length, me_error *error)
+{
+    uint64_t states = 0;
+    return regex_check(h, pattern, length, &me_default_limits, &states, error);
+}
+
+static uint64_t rows[REGEX_ROW_WORDS];
+
+/* All ways to match, which must agree. */
 static bool ask(const char *pattern, size_t pattern_length, const char *text, size_t length)
 {
     heap h = {0};
-    bool answers[2] = {false, false};
+    bool answers[3] = {false, false, false};
     regex_ends ends;
     char *code = exact(pattern, pattern_length), *s = exact(text, length);
-    for (int with_table = 0; with_table < 2; with_table++) {
-        regex *r = regex_compile_as(&h, code, pattern_length, with_table == 1, &ends);
+    for (int form = REGEX_TABLE; form <= REGEX_PROGRAM; form++) {
+        regex *r = regex_compile_as(&h, code, pattern_length, (regex_form)form, &ends);
         CHECK(r != NULL);
         if (r == NULL) {
             continue;
         }
         uint32_t words = regex_state_words(r);
         uint64_t *scratch = malloc((words + 1) * sizeof *scratch);
-        answers[with_table] = regex_match(r, s, length, scratch);
-        CHECK(!answers[with_table] || literals_hold(r, s, length));
-        CHECK(!answers[with_table] || regex_ends_fit(&ends, s, length));
+        bool answer = answers[form] = regex_match(r, s, length, scratch, rows);
+        CHECK(regex_match(r, s, length, scratch, NULL) == answer);
+        CHECK(!answer || literals_hold(r, s, length));
+        CHECK(!answer || regex_ends_fit(&ends, s, length));
         free(scratch);
         regex_free(&h, r);
     }
-    CHECK(answers[0] == answers[1]);
+    CHECK(answers[0] == answers[2] && answers[1] == answers[2]);
     free(code);
     free(s);
     CHECK(h.bytes == 0);
@@ -113,7 +122,7 @@ static void test_random(void)
         heap h = {0};
         me_error error;
         tree *t = grow(&pattern, round % 4);
-        me_status status = regex_check(&h, pattern.at, pattern.length, &error);
+        me_status status = check_regex(&h, pattern.at, pattern.length, &error);
         CHECK(status == ME_OK || status == ME_FILTER_LIMIT);
         for (int i = 0; status == ME_OK && i < 6; i++) {
             compare(t, &pattern, i < 4 ? 6 : 39);
@@ -130,7 +139,7 @@ static me_error refuse(const char *pattern, size_t length, me_status wanted)
     heap h = {0};
     me_error error = {0};
     char *copy = exact(pattern, length);
-    me_status status = regex_check(&h, copy, length, &error);
+    me_status status = check_regex(&h, copy, length, &error);
     if (status != wanted) {
         printf("%.60s: status %d: %s\n", pattern, (int)status, error.message);
     }
@@ -197,7 +206,7 @@ static void test_bounds(void)
                                         "((a{1000}){1000})", "a{1024,}{2}",    "(a|b){700}"};
     static const char *const fine[] = {"a{2047}", "a{0,1023}", ".{0,1000}", "(){2048}", "a{2046,}"};
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
-        CHECK(regex_check(&h, fine[i], strlen(fine[i]), &error) == ME_OK);
+        CHECK(check_regex(&h, fine[i], strlen(fine[i]), &error) == ME_OK);
     }
     for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
         if (strcmp(large[i], "a{1024,}{2}") != 0) {
@@ -209,14 +218,14 @@ static void test_bounds(void)
     expect_limit(bars, "regex_states");
     expect_limit(open, "regex_depth");
     CHECK(refuse(open, 1000, ME_SYNTAX).offset == 1000);
-    CHECK(regex_check(&h, as, 2047, &error) == ME_OK && h.bytes == 0);
+    CHECK(check_regex(&h, as, 2047, &error) == ME_OK && h.bytes == 0);
     char *letters = many("\\p{L}", 100);
-    CHECK(regex_check(&h, letters, strlen(letters), &error) == ME_OK);
+    CHECK(check_regex(&h, letters, strlen(letters), &error) == ME_OK);
     char *deep = malloc(3001);
     memset(deep, '(', 1000);
     memset(deep + 1000, 'a', 1000);
     memset(deep + 2000, ')', 1000);
-    CHECK(regex_check(&h, deep, 3000, &error) == ME_OK);
+    CHECK(check_regex(&h, deep, 3000, &error) == ME_OK);
     char *class = malloc(1 << 20);
     memset(class, 'a', 1 << 20);
     class[0] = '[';
@@ -306,26 +315,102 @@ static void test_linear(void)
         size_t n = strlen(hostile[i]);
         regex_program program;
         me_error error;
-        CHECK(regex_parse(&h, hostile[i], n, &program, &error) == ME_OK);
+        CHECK(regex_parse(&h, hostile[i], n, NULL, &program, &error) == ME_OK);
         uint64_t count = program.count;
         regex_program_free(&program);
-        regex *slow = regex_compile_as(&h, hostile[i], n, false, NULL);
+        regex *slow = regex_compile_as(&h, hostile[i], n, REGEX_PROGRAM, NULL);
+        regex *bits = regex_compile_as(&h, hostile[i], n, REGEX_BITS, NULL);
         regex *fast = regex_compile(&h, hostile[i], n, NULL);
-        uint64_t *scratch = malloc((regex_state_words(slow) + 1) * sizeof *scratch);
+        uint64_t *scratch =
+            malloc((regex_state_words(slow) + regex_state_words(bits) + 1) * sizeof *scratch);
         for (int which = 0; which < 2; which++) {
             const char *text = which == 0 ? as : abs;
             uint64_t steps = 0;
             bool answer = regex_follow(slow, text, length, scratch, &steps);
             CHECK(steps <= 2 * count * (length + 1));
-            CHECK(regex_match(fast, text, length, scratch) == answer);
+            CHECK(regex_match(bits, text, length, scratch, rows) == answer);
+            CHECK(regex_match(bits, text, length, scratch, NULL) == answer);
+            CHECK(regex_match(fast, text, length, scratch, rows) == answer);
         }
         free(scratch);
         regex_free(&h, slow);
+        regex_free(&h, bits);
         regex_free(&h, fast);
     }
     free(as);
     free(abs);
     CHECK(h.bytes == 0);
+}
+
+/* Rows that are made while they are used: many, all of them again and again, and in vain. Also
+ * regexes with more kinds of characters than columns. */
+static void test_long_strings(void)
+{
+    static const char *const patterns[] = {".*a.{300}",
+                                           "(a|b)*a(a|b){9}",
+                                           "(a|b)*a(a|b){10}",
+                                           "((a|b)*a(a|b){3}(é|b)){2,}",
+                                           ".*",
+                                           "(a|[^a]b)*",
+                                           ".*a(b|é){0,40}[ab]*(a?){40}.{20}b.*"};
+    size_t most = 40000;
+    char *text = malloc(most + 2);
+    for (size_t i = 0; i < 2 * (sizeof patterns / sizeof *patterns); i++) {
+        heap h = {0};
+        const char *pattern = patterns[i / 2];
+        regex *r[3];
+        uint32_t words = 0;
+        for (int form = 0; form < 3; form++) {
+            r[form] = regex_compile_as(&h, pattern, strlen(pattern), (regex_form)form, NULL);
+            words += regex_state_words(r[form]);
+        }
+        uint64_t *scratch = malloc((words + 1) * sizeof *scratch), steps = 0;
+        for (int round = 0; round < 12; round++) {
+            size_t length = 0, wanted = round < 9 ? check_below(&state, 300) : most;
+            uint32_t letters = 2 + (uint32_t)i % 2;
+            while (length < wanted) {
+                const char *letter =
+                    units[check_below(&state, letters) * (letters == 3 ? 5 : 1) % 6];
+                memcpy(text + length, letter, strlen(letter));
+                length += strlen(letter);
+            }
+            bool answer = regex_match(r[2], text, length, scratch, NULL);
+            CHECK(regex_follow(r[2], text, length, scratch, &steps) == answer);
+            for (int form = 0; form < 2; form++) {
+                CHECK(regex_match(r[form], text, length, scratch, rows) == answer);
+                CHECK(regex_match(r[form], text, length, scratch, NULL) == answer);
+            }
+        }
+        for (int form = 0; form < 3; form++) {
+            regex_free(&h, r[form]);
+        }
+        free(scratch);
+        CHECK(h.bytes == 0);
+    }
+    free(text);
+}
+
+/* More kinds of characters than there are columns for, and just as many. */
+static void test_many_classes(void)
+{
+    static const int counts[] = {254, 255, 256, 300};
+    for (size_t i = 0; i < 4; i++) {
+        heap h = {0};
+        char pattern[2000], text[1200];
+        size_t length = 0, said = 0;
+        for (int k = 0; k < counts[i]; k++) {
+            length += utf8_put(text + length, 0x4E00 + (uint32_t)k);
+        }
+        memcpy(pattern, "(", 1);
+        memcpy(pattern + 1, text, length);
+        said = length + 1;
+        memcpy(pattern + said, ")*a?", 4);
+        CHECK(ask(pattern, said + 4, text, length) && !ask(pattern, said + 4, text, length - 3));
+        regex *r = regex_compile_as(&h, pattern, said + 4, REGEX_BITS, NULL);
+        CHECK(r->form == (counts[i] < 255 ? REGEX_BITS : REGEX_PROGRAM));
+        regex_free(&h, r);
+        CHECK(h.bytes == 0);
+    }
 }
 
 /* A table where it is small, none where it would not be; the memory of both is bounded. */
@@ -341,7 +426,7 @@ static void test_tables(void)
     }
     for (size_t i = 0; i < 2; i++) {
         regex *r = regex_compile(&h, not_small[i], strlen(not_small[i]), NULL);
-        CHECK(regex_state_words(r) > 0 && regex_state_words(r) <= REGEX_STATES * 10 / 8);
+        CHECK(regex_state_words(r) > 0 && regex_state_words(r) < 1000);
         regex_free(&h, r);
     }
 }
@@ -357,7 +442,7 @@ static void test_no_memory(void)
         me_status status = ME_NOMEM;
         for (; status == ME_NOMEM && allowed < 1000; allowed++) {
             heap_fail_after(allowed);
-            status = regex_check(&h, patterns[i], n, &error);
+            status = check_regex(&h, patterns[i], n, &error);
             heap_fail_after(SIZE_MAX);
             CHECK(h.bytes == 0);
         }
@@ -388,7 +473,7 @@ static void test_noise(void)
         heap h = {0};
         me_error error;
         char *copy = exact(noise, n);
-        me_status status = regex_check(&h, copy, n, &error);
+        me_status status = check_regex(&h, copy, n, &error);
         CHECK(status == ME_OK || error.offset <= n);
         if (status == ME_OK && round % 4 == 0) {
             ask(copy, n, "abab", 4);
@@ -406,6 +491,8 @@ int main(void)
     test_bounds();
     test_literals();
     test_linear();
+    test_long_strings();
+    test_many_classes();
     test_tables();
     test_no_memory();
     test_noise();

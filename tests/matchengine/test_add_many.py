@@ -144,3 +144,38 @@ def test_json_lines_say_where_events_go() -> None:
         with pytest.raises(FilterSyntaxError, match="line 1"):
             matcher.add_many(f'{{"id": "c", "filter": "x = 1", "to": {bad}}}')
     assert len(matcher) == 2
+
+
+@pytest.mark.parametrize(
+    ("id", "words"),
+    [
+        ('{"a": 2}', "an object cannot be an id"),
+        ('[1, {"a": 2}]', "nor part of one"),
+        ("[1, [[{}]]]", "nor part of one"),
+        ("[" * 17 + "]" * 17, "deeper than 16"),
+        ("[" * 900 + "]" * 900, "deeper than 16"),
+    ],
+)
+def test_json_that_is_no_id(id: str, words: str) -> None:
+    matcher: Matcher[Any] = Matcher()
+    with pytest.raises(FilterSyntaxError, match=f"^line 2: .*{words}"):
+        matcher.add_many(f'{{"filter": ""}}\n{{"id": {id}, "filter": "a = 1"}}')
+    assert len(matcher) == 0
+    deepest = "[" * 16 + "]" * 16
+    (taken,) = matcher.add_many(f'{{"id": {deepest}, "filter": "a = 1"}}')
+    assert isinstance(taken, tuple)
+
+
+def test_a_line_has_a_limit() -> None:
+    matcher: Matcher[Any] = Matcher(limits=Limits(line_bytes=30))
+    line = '{"id": 1, "filter": "é = 1   "}'
+    assert len(line.encode()) == 32
+    for good in (line.replace("  ", ""), b'{"filter": "a = 1          "}'):
+        matcher.add_many(good)
+    assert len(matcher) == 2
+    for bad in (line[:28] + line[29:], line, line.encode(), b"\n\n" + line.encode()):
+        with pytest.raises(LimitExceeded, match=r"^line [13] exceeds") as caught:
+            matcher.add_many(bad)
+        assert (caught.value.limit, caught.value.maximum) == ("line_bytes", 30)
+        assert caught.value.value > 30
+    assert len(matcher) == 2

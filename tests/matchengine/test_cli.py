@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-import io
-import json
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import matchengine.cli.app
-import matchengine.cli.bench
 import matchengine.cli.match
 import matchengine.cli.source
-from matchengine import Matcher
+from command_kit import EVENTS, RULES, Command, command_fixture, write_lines  # noqa: F401
+from matchengine import MatchEngineError, Matcher
 from matchengine.cli import main
-
-RULES = [
-    {"id": "alice", "filter": "symbol = 'ACME' AND price < 10"},
-    {"id": 2, "filter": "price > 100", "to": 7},
-]
-EVENTS = [{"symbol": "ACME", "price": 9}, {"price": 50}, {"price": 200}]
-
-
-@dataclass
-class Ran:
-    code: int
-    out: list[Any]  # lines of JSON
-    err: str
-
-
-Command = Callable[..., Ran]
-
-
-@pytest.fixture
-def command(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    """Runs a command whose output is JSON lines, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, stdin: bytes = b"") -> Ran:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = main(arguments)
-        out, err = capfd.readouterr()
-        return Ran(code, [json.loads(line) for line in out.splitlines()], err)
-
-    return run
-
-
-def write_lines(name: str, records: Sequence[object], newline: str = "\n") -> str:
-    """Write a file of JSON lines, where bytes and str stand for themselves."""
-    lines = [one if isinstance(one, bytes | str) else json.dumps(one) for one in records]
-    encoded = [one if isinstance(one, bytes) else one.encode() for one in lines]
-    text = newline.encode().join([*encoded, b""])
-    with gzip.open(name, "wb") if name.endswith(".gz") else Path(name).open("wb") as stream:
-        stream.write(text)
-    return name
+from matchengine.cli.rules import load_rules
+from matchengine.cli.source import Source
 
 
 def answers(*matches: tuple[int, Sequence[object]]) -> list[dict[str, object]]:
@@ -136,7 +94,7 @@ def test_ids_are_printed_as_they_were_given(command: Command) -> None:
         1.5,
         True,
         [1, ["x"]],
-        {"b": 1, "a": 2},
+        [],
     ]
     rules = write_lines("rules", [{"id": id, "filter": "TRUE"} for id in ids])
     (answer,) = command("match", rules, write_lines("events", [{}])).out
@@ -215,17 +173,21 @@ def test_bad_rules_end_the_run_before_it_begins(command: Command) -> None:
         (b"\xef\xbb\xbf{}", "not JSON"),
         (b'{"id": "\xff"}', "not UTF-8 (at byte 8)"),
         ("[]", "expected {"),
-        ({"filter": "a"}, 'no "id"'),
-        ({"id": None, "filter": "a"}, 'no "id"'),
+        ({"id": {"a": 1}, "filter": "a"}, "an object cannot be an id"),
+        ({"id": [1, [{}]], "filter": "a"}, "an object cannot be an id"),
+        ('{"id": 1e999, "filter": "a"}', "infinity cannot be an id"),
+        ({"filter": 5}, 'the rule has no "filter"'),
         ({"id": 1}, '1: the rule has no "filter"'),
         ({"id": 1, "filter": 5}, '1: the rule has no "filter"'),
         ({"id": 1, "filter": "a", "to": -1}, '1: "to"'),
         ({"id": 1, "filter": "a", "to": True}, '1: "to"'),
+        ({"id": 1, "filter": "a", "to": 2**32 - 1}, '1: "to"'),
         ({"id": 1, "filter": "a = NULL"}, "1: nothing compares with NULL"),
         ({"id": 1, "filter": "a IN ("}, "1: expected"),
         ({"id": 1, "filter": "\ud800"}, "1: "),
         ({"id": 1, "filter": "(" * 1001 + "a" + ")" * 1001}, "1000"),
-        ({"id": 2, "filter": "a"}, "2: the id is taken"),
+        ({"id": 2, "filter": "a"}, "2: the id is taken by line 1"),
+        ('{"id": 2.0, "filter": "a"}', "2.0: the id is taken by line 1"),
     ],
 )
 def test_what_is_no_rule(command: Command, line: object, message: str) -> None:
@@ -237,6 +199,48 @@ def test_what_is_no_rule(command: Command, line: object, message: str) -> None:
     assert message in ran.err
     assert command("match", rules, events).out == []
     assert command("match", rules, events).code == 1
+
+
+def test_rules_without_ids_get_numbers_that_are_free(command: Command) -> None:
+    lines = [{"filter": "TRUE"}, {"id": 0, "filter": "a"}, {"id": None, "filter": "TRUE"}]
+    rules, events = write_lines("rules", lines), write_lines("events", [{}])
+    (answer,) = command("match", rules, events).out
+    assert sorted(answer["matches"]) == [1, 2]
+    checked = command("check", "--json", rules).out
+    assert [(line["line"], line["id"]) for line in checked] == [(1, 1), (2, 0), (3, 2)]
+
+
+LINES = [
+    '{"id": "a", "filter": "x = 1"}', '{"id": [1, ["é"]], "filter": "x = 2", "to": 4294967294}',
+    '{"id": 7, "filter": "x = 3"}', '{"id": 7.0, "filter": "x = 3"}', '{"filter": "x = 4"}',
+    '{"id": 0, "filter": "x = 5"}', '{"id": false, "filter": "x = 5"}', "", " \t\r", "\x0b", "[]",
+    '{"id": {}, "filter": "x = 6"}', '{"id": NaN, "filter": "x"}', '{"id": 1e999, "filter": "x"}',
+    '{"id": "b", "filter": "x ="}', '{"id": "c", "filter": "x", "to": 4294967295}',
+    '{"id": "d", "filter": null}', '{"id": "e"}', "\ufeff{}", '{"id": "f", "filter": "x"} f',
+    "[" * 100_000, '{"id": ' + "[" * 400 + "]" * 400 + ', "filter": "x = 7"}',
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=6))
+def test_a_file_is_read_as_add_many_reads_it(lines: list[str]) -> None:
+    """What one refuses the other refuses, and what both take has the same ids."""
+    text = "\n".join(lines)
+    matcher: Matcher[Any] = Matcher()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rules")
+        path.write_text(text, encoding="utf-8")
+        loaded: Matcher[Any] = Matcher()
+        with Source(str(path)) as source:
+            rules = list(load_rules(source, loaded))
+    try:
+        matcher.add_many(text.encode())
+    except MatchEngineError:
+        assert any(rule.error for rule in rules)
+    else:
+        assert not any(rule.error for rule in rules)
+        assert {id: str(one.filter) for id, one in matcher.items()} == {
+            id: str(one.filter) for id, one in loaded.items()
+        }
 
 
 def test_files_that_cannot_be_read(command: Command) -> None:
@@ -278,6 +282,7 @@ def test_a_torn_gzip_file_is_answered_as_far_as_it_goes(command: Command) -> Non
         ["check"],
         ["bench", "--events", "0"],
         ["bench", "--subscriptions", "many"],
+        ["explain", "a = 1"],
     ],
 )
 def test_wrong_usage(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
@@ -295,99 +300,6 @@ def test_help(capfd: pytest.CaptureFixture[str]) -> None:
             main(arguments)
         assert stopped.value.code == 0
         assert "usage: matchengine" in capfd.readouterr().out
-
-
-# ---- check -------------------------------------------------------------------------------------
-
-CHECKED = [
-    RULES[0],
-    {"id": "b", "filter": "price <"},
-    "",
-    "nonsense",
-    RULES[0],
-    {"id": "c", "filter": "a = 1 AND FALSE"},
-    {"id": "d", "filter": ""},
-    {"id": "e", "filter": "NOT a = 1"},
-    {"id": "b", "filter": "x IN (1, 2)"},
-]
-
-
-def test_check_reports_every_rule(command: Command) -> None:
-    ran = command("check", "--json", write_lines("rules", CHECKED))
-    assert ran.code == 1
-    assert ran.err == "rules: 5 good, 3 bad\n"
-    assert [(line["line"], line["ok"]) for line in ran.out] == [
-        (1, True), (2, False), (4, False), (5, False), (6, True), (7, True), (8, True), (9, True),
-    ]  # fmt: skip
-    good = {line["id"]: line for line in ran.out if line["ok"]}
-    assert good["alice"]["anchors"] == {"equal": 1}
-    assert 0 < good["alice"]["cost"] < 1
-    assert good["alice"]["filter"] == RULES[0]["filter"]
-    assert good["b"]["anchors"] == {"equal": 2}
-    assert good["c"]["contradiction"]
-    assert good["c"]["cost"] == 0
-    assert good["d"]["always_true"]
-    assert good["d"]["filter"] == "TRUE"
-    bad = {line["line"]: line for line in ran.out if not line["ok"]}
-    assert bad[2]["position"] == len("price <")
-    assert "taken by line 1" in bad[5]["error"]
-
-
-def test_check_for_people(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["check", write_lines("rules", CHECKED)]) == 1
-    lines = capfd.readouterr().out.splitlines()
-    assert lines[0].startswith('rules:1: ok: "alice": cost 0.')
-    assert lines[0].endswith("filed under 1 equal")
-    assert lines[1:4] == [
-        'rules:2: error: "b": expected a constant, got the end', "  price <", "         ^"
-    ]  # fmt: skip
-    text = "\n".join(lines)
-    assert 'rules:6: ok: "c": cost 0, no event can match it' in text
-    assert 'rules:7: ok: "d": cost 1, every event matches it' in text
-    assert main(["check", write_lines("good", RULES)]) == 0
-
-
-# ---- bench -------------------------------------------------------------------------------------
-
-
-def test_bench(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
-    ran = command("bench", "--subscriptions", "300", "--events", "40", "--json")
-    assert ran.code == 0
-    assert "all matchers agree" in ran.err
-    assert [line["matcher"].split()[0] for line in ran.out] == [
-        "match_batch", "match_json", "match", "counting", "comprehension",
-    ]  # fmt: skip
-    assert ran.out[0]["events"] == 40
-    assert ran.out[0]["matches"] == ran.out[1]["matches"] == ran.out[2]["matches"] > 0
-    assert ran.out[-1]["times_the_comprehension"] == pytest.approx(1)
-
-
-def test_bench_for_people(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
-    has_matplotlib = importlib.util.find_spec("matplotlib") is not None
-    chart = tmp_path / "bench.svg"
-    small = ["bench", "--subscriptions", "100", "--events", "20"]
-    assert main([*small, "--plot", str(chart)]) == (0 if has_matplotlib else 1)
-    assert chart.exists() == has_matplotlib
-    out, err = capfd.readouterr()
-    assert out.startswith("100 subscriptions\n")
-    assert "match_json" in out
-    assert ("matplotlib" in err) != has_matplotlib
-
-
-def test_bench_does_not_time_wrong_answers(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matchengine.cli.bench.CountingMatcher, "match", lambda self, event: [])
-    ran = command("bench", "--subscriptions", "300", "--events", "1")
-    assert (ran.code, ran.out) == (1, [])
-    assert "disagree" in ran.err
 
 
 # ---- commands of other packages ----------------------------------------------------------------

@@ -163,6 +163,15 @@ def test_closed_streams(rules: str, closed: str) -> None:
     assert done.returncode == (0 if closed == "2>&-" else 1)
 
 
+def test_explain_without_stdin() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "explain", "a = 1", "-"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"<stdin>: cannot be read: standard input is closed\n"
+
+
 def test_stderr_is_silent_when_it_is_no_terminal(rules: str) -> None:
     done = run("match", rules, "-", stdin=b'{"a": 1}\n')
     assert (done.returncode, done.stderr) == (0, b"")
@@ -203,6 +212,15 @@ def test_the_output_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout == '{"event": 0, "matches": ["é"]}\n'.encode()
+
+
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "matchengine", "explain", "a = 1", '{"a": 1}'],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"matches" in done.stdout
 
 
 def test_the_installed_command() -> None:

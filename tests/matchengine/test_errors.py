@@ -10,6 +10,7 @@ from matchengine.errors import (
     DuplicateSubscription,
     EventError,
     EventLimitExceeded,
+    ExpensiveFilterWarning,
     FileFormatError,
     FilterSyntaxError,
     FilterTypeError,
@@ -25,12 +26,14 @@ ONE_OF_EACH = [
     FilterTypeError("no order", "a < TRUE", 4),
     FilterTypeError("without a text"),
     LimitExceeded("too deep", "filter_depth", 1001, 1000),
+    LimitExceeded("too deep", "filter_depth", 2, 1, text="NOT NOT a", position=4),
     EventError("not an object", offset=5, index=3),
     EventError("bytes are no value", path="a.b"),
     EventLimitExceeded("too many digits", "digits", 1001, 1000, path="a", index=0),
     FileFormatError("truncated", "rules.me", 17),
     DuplicateSubscription("alice"),
     UnknownSubscription(("a", 1)),
+    ExpensiveFilterWarning("every event looks at it"),
 ]
 
 
@@ -73,6 +76,7 @@ def test_what_they_inherit(error: type[Exception], builtin: type[Exception]) -> 
         (EventError("bad", path="a.b", index=7), "event 7: bad (at 'a.b')"),
         (EventLimitExceeded("deep", "event_depth", 513, 512, offset=9), "deep (at byte 9)"),
         (LimitExceeded("deep", "filter_depth", 1, 0), "deep"),
+        (LimitExceeded("deep", "filter_depth", 1, 0, "NOT a", 4), "deep\n  NOT a\n      ^"),
         (FileFormatError("bad"), "bad"),
         (FileFormatError("bad", offset=0), "bad (at byte 0)"),
         (FileFormatError("bad", "a\nb", 7), "'a\\nb': bad (at byte 7)"),

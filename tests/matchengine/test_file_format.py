@@ -192,7 +192,10 @@ MANY = 2**32 - 1
         ({"LIMI": LIMIT[:-1]}, "section LIMI: it ends within the limit 'digit'"),
         ({"LIMI": LIMIT * 2}, "the limit 'digits' stands twice"),
         ({"LIMI": LIMIT.replace(b"s", b"z")}, "'digitz' is no limit of this version"),
-        ({"LIMI": LIMIT.replace(b"s", b"\xff")}, "section LIMI: 'ascii'"),
+        (
+            {"LIMI": LIMIT.replace(b"s", b"\xff")},
+            "section LIMI: 'digitÿ' is no limit of this version",
+        ),
         ({"LIMI": bytes(4) + LIMIT[4:]}, "Limits.digits must be 1 to"),
         ({"DEST": b""}, "section DEST has 0 bytes for 3 subscriptions"),
         ({"DEST": bytes(13)}, "section DEST has 13 bytes for 3 subscriptions"),

@@ -19,6 +19,7 @@ class Wide:
 
     filter_bytes = filter_depth = predicates = in_values = 10**9
     event_bytes = event_depth = event_values = digits = 10**9
+    regex_states = regex_ranges = regex_depth = filter_states = 10**9
 
 
 def parse_wide(text: str) -> Filter:

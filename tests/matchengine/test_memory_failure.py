@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from matchengine import Filter, Matcher, _core, parse
+from matchengine import Filter, Matcher, _core, _cover, parse
 
 
 def hook_is_live() -> bool:
@@ -120,6 +120,34 @@ def test_replace(shift: int) -> None:
         fail_in_turn(matcher, lambda id=id, text=text: matcher.replace(id, text, to=7))
         assert matcher[id].filter == parse(text)
         assert matcher[id].to == 7
+
+
+def test_changes_while_notes_for_covering_are_kept() -> None:
+    matcher = filled()
+    matcher.covered_by("a = 1")
+    for number, text in enumerate(FILTERS):
+        fail_in_turn(matcher, lambda text=text: matcher.add(text))
+        fail_in_turn(matcher, lambda i=number % FILLED, text=text: matcher.replace(i, text))
+        assert matcher.covered_by(text) != []
+
+
+@pytest.mark.parametrize("relation", ["covering", "covered_by", "overlapping"])
+def test_questions_about_filters(relation: str) -> None:
+    """Patterns aside: where one cannot be compiled, it is not known what it covers."""
+    plain = "(a = 1 OR b = 2) AND (a = 2 OR b > 3 OR s = 'abcd') AND NOT c = 3 AND n.x IN (1, 2)"
+    for allowed in range(100_000):
+        matcher = filled()
+        expected = getattr(filled(), relation)(plain)
+        _cover.fail_allocations_after(allowed)
+        try:
+            assert getattr(matcher, relation)(plain) == expected
+            break
+        except MemoryError:
+            _cover.fail_allocations_after(-1)
+            assert getattr(matcher, relation)(plain) == expected
+        finally:
+            _cover.fail_allocations_after(-1)
+    assert allowed > 0
 
 
 def test_relabelling() -> None:

@@ -21,6 +21,7 @@ from matchengine import (
     FilterSyntaxError,
     FilterTypeError,
     LimitExceeded,
+    Limits,
     Matcher,
     attr,
     parse,
@@ -240,6 +241,60 @@ def test_bounds(regex: str, limit: str) -> None:
     assert isinstance(diagnosis.error, LimitExceeded)
     assert not diagnosis.ok
     assert len(matcher) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "maximum", "good", "bad"),
+    [
+        ("regex_states", 5, ["a{4}", "(a|b)"], ["a{5}", "a{6}", "abcde", "(a|bc)"]),
+        ("regex_states", 16_384, ["a{16383}"], ["a{16384}"]),
+        ("regex_ranges", 3, ["[ace]", "[ac][^a]"], ["[aceg]", "[ac][bd]"]),
+        ("regex_depth", 2, ["((a))((b))"], ["(((a)))"]),
+        ("filter_states", 10, ["abc", "abcdefghi"], ["abcdefghij"]),
+    ],
+)
+def test_limits_of_a_matcher(name: str, maximum: int, good: list[str], bad: list[str]) -> None:
+    """At each limit and one beyond it, as text and as bytes."""
+    matcher: Matcher[int] = Matcher(limits=Limits(**{name: maximum}))
+    for regex in good:
+        matcher.add(f"MATCHES(a, '{regex}')")
+        if maximum < 2_000:
+            matcher.add(attr("a").matches(regex))
+    for regex in bad:
+        with pytest.raises(LimitExceeded) as caught:
+            matcher.add(f"b = 1 AND MATCHES(a, '{regex}')")
+        error = caught.value
+        assert (error.limit, error.maximum) == (name, maximum)
+        assert error.value > maximum
+        assert error.text is not None
+        assert error.position >= error.text.index("'") + 1
+        assert str(error).endswith("^")
+        if maximum < 2_000:
+            with pytest.raises(LimitExceeded, match=name):
+                matcher.add(attr("a").matches(regex))
+    assert len(matcher) == len(good) * (1 + (maximum < 2_000))
+
+
+def test_regexes_of_a_filter_together() -> None:
+    """A filter of a megabyte could make a thousand times as much of its regexes."""
+    one = "MATCHES(a, 'b{2047}')"  # 2,048 states, and 32 of them are the bound
+    assert str(parse(" OR ".join([one] * 32))).count("b{2047}") == 32
+    for make in (parse, lambda text: parse(text.split(" OR ")[0]) | parse(text[len(one) + 4 :])):
+        with pytest.raises(LimitExceeded) as caught:
+            make(" OR ".join([one] * 32 + ["MATCHES(a, '')"]))
+        assert (caught.value.limit, caught.value.value) == ("filter_states", 65_537)
+
+
+def test_a_regex_that_is_no_text() -> None:
+    with pytest.raises(FilterTypeError, match="lone surrogate") as caught:
+        attr("a").matches("ab\ud800")
+    assert (caught.value.text, caught.value.position) == ("ab\ud800", 2)
+    with pytest.raises(LimitExceeded) as beyond:
+        attr("a").matches("x(a|b){2000}")
+    assert (beyond.value.text, beyond.value.position) == ("x(a|b){2000}", 12)
+    with pytest.raises(FilterSyntaxError) as missing:
+        parse("MATCHES(a)")
+    assert (missing.value.expected, missing.value.position) == ("a comma", 9)
 
 
 def test_within_the_bounds() -> None:

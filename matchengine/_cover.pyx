@@ -1,0 +1,116 @@
+"""Covering: questions about filters rather than events. Thin; see src_c/cover.h."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t
+
+from matchengine cimport _c
+from matchengine._engine cimport Pin, Store
+from matchengine._mapping cimport Scratch
+
+_c.me_simd()  # chooses the kernels once, before threads
+
+cdef dict RELATIONS = {
+    "covering": _c.ME_COVERING, "covered": _c.ME_COVERED, "overlapping": _c.ME_OVERLAPPING
+}
+
+
+cdef const uint8_t *bytes_of(bytes ir) noexcept:
+    return <const uint8_t *>PyBytes_AS_STRING(ir)
+
+
+def covers(f: bytes, g: bytes, /) -> bool:
+    """Does the filter `f` cover `g`? Both are named IR. Raises MemoryError."""
+    cdef _c.c_bool answer = False
+    if _c.me_filter_covers(
+            bytes_of(f), PyBytes_GET_SIZE(f), bytes_of(g), PyBytes_GET_SIZE(g),
+            &answer) != _c.ME_OK:
+        raise MemoryError()
+    return bool(answer)
+
+
+def overlaps(f: bytes, g: bytes, single: bool, /) -> bool:
+    """May an event satisfy both? `single`: one without several values at a path."""
+    cdef _c.c_bool answer = False
+    if _c.me_filter_overlaps(
+            bytes_of(f), PyBytes_GET_SIZE(f), bytes_of(g), PyBytes_GET_SIZE(g), single,
+            &answer) != _c.ME_OK:
+        raise MemoryError()
+    return bool(answer)
+
+
+def conjuncts(ir: bytes, /) -> list[bytes]:
+    """The operands of a filter that is an AND; of any other, the filter itself."""
+    cdef _c.filter_reader reader
+    cdef _c.filter_node node
+    cdef const uint8_t *start = bytes_of(ir)
+    cdef Py_ssize_t begin
+    cdef list starts = []  # of the operands that no operator has taken yet
+    cdef list found = []
+    reader.at = start
+    reader.end = start + PyBytes_GET_SIZE(ir)
+    reader.named = True
+    while True:
+        begin = reader.at - start
+        if not _c.filter_next(&reader, &node):
+            return [ir]
+        if node.op == _c.OP_AND and reader.at == reader.end:
+            break
+        if node.op == _c.OP_AND or node.op == _c.OP_OR:
+            del starts[len(starts) - <Py_ssize_t>node.count + 1:]
+        elif node.op != _c.OP_NOT:
+            starts.append(begin)
+    starts.append(begin)
+    for i in range(len(starts) - 1):
+        found.append(ir[starts[i]:starts[i + 1]])
+    return found
+
+
+cdef int keep_notes(Store store) except -1:
+    cdef _c.me_status status
+    if _c.me_engine_keeps_notes(store.engine):
+        return 0
+    store.write_lock()
+    with nogil:
+        status = _c.me_engine_keep_notes(store.engine)
+        _c.me_engine_write_unlock(store.engine)
+    if status != _c.ME_OK:
+        raise MemoryError()
+    return 0
+
+
+def related(
+    store: Store, relation: str, ir: bytes, /, *, single: bool = False, limit: int | None = None
+) -> list[object]:
+    """The ids of the subscriptions that stand in a relation (RELATIONS) to a filter.
+
+    All, or some of them, when they are more than `limit`.
+    """
+    cdef const uint32_t *found = NULL
+    cdef uint32_t count = 0, i
+    cdef _c.me_status status
+    cdef _c.me_relation which = <_c.me_relation><int>RELATIONS[relation]
+    cdef bint one = single
+    cdef uint32_t most = 0xFFFFFFFF if limit is None else max(0, min(limit, 0xFFFFFFFF))
+    cdef const uint8_t *filter = bytes_of(ir)
+    cdef size_t size = PyBytes_GET_SIZE(ir)
+    if which != _c.ME_COVERING:
+        keep_notes(store)
+    cdef Scratch scratch = store.take_scratch()
+    cdef Pin pin = store.take_pin()
+    try:
+        with nogil:
+            _c.me_engine_read_lock(store.engine)
+            status = _c.me_engine_related(
+                store.engine, scratch.event, which, one, most, filter, size, &found, &count)
+            _c.me_engine_read_unlock(store.engine)
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return [store.table[found[i]] for i in range(count)]
+    finally:
+        store.drop_pin(pin)
+        store.give_scratch(scratch)
+
+
+def fail_allocations_after(successes):
+    """Test hook, see _core: this module has its own copy of the core. Negative: all succeed."""
+    _c.heap_fail_after(<size_t>-1 if successes < 0 else successes)

@@ -1,0 +1,298 @@
+/* cover_search.c - which subscriptions cover a filter, are covered by it, or overlap with it?
+ *
+ * Who covers f matches every event that f matches. So one event is made for each term of f, a
+ * witness, and matched as any event is; what matches all witnesses is looked at by formula_covers:
+ *
+ *     f   a > 5 AND b = 'x'     witnesses {a: next after 5, b: 'x'}, {a: inf, b: 'x'}
+ *
+ * Two witnesses a term, with small and with large values, leave of the ranges those that hold both.
+ * A witness is small, and so is what it touches: this costs about two matches of an event with the
+ * attributes of f. Where no witness is at hand (a regex) all subscriptions are looked at.
+ *
+ * For what f covers, or overlaps with, the notes of all subscriptions are swept (cover_note.h).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "cover.h"
+#include "cover_note.h"
+#include "scratch.h"
+
+#define MOST_WITNESSES 16u /* they only sift */
+
+typedef struct search {
+    const me_engine *e;
+    me_event *ev;
+    me_relation relation;
+    bool single, failed;
+    uint32_t limit; /* of answers */
+    heap heap;
+    arena arena;     /* of the filter, */
+    arena candidate; /* and of one subscription */
+    path_names names;
+    formula f;
+    cover_note note;
+    uint8_t *stack;
+    uint32_t stack_cap;
+} search;
+
+/* ---- one subscription ---------------------------------------------------------------------------------- */
+
+static bool room_for(search *s, uint32_t nodes)
+{
+    return heap_reserve(&s->heap, &s->stack, &s->stack_cap, nodes, 1);
+}
+
+/* Does the subscription stand in the relation? */
+static bool is_related(search *s, uint32_t handle)
+{
+    const uint8_t *bytes;
+    size_t length;
+    formula g;
+    bool single = s->single && s->relation == ME_OVERLAPPING;
+    source_size(s->e->sources[handle], &bytes, &length);
+    arena_reset(&s->candidate);
+    bool read = formula_read(bytes, length, false, NULL, &s->candidate, &g) &&
+                (s->relation == ME_COVERING || formula_expand(&g, &s->candidate, single)) &&
+                room_for(s, g.node_count);
+    s->failed |= !read;
+    if (!read) {
+        return false;
+    }
+    switch (s->relation) {
+    case ME_COVERING:
+        return formula_covers(&g, &s->f, s->stack);
+    case ME_COVERED:
+        return formula_covers(&s->f, &g, s->stack);
+    default:
+        return formula_overlaps(&s->f, &g, single);
+    }
+}
+
+static bool is_done(const search *s)
+{
+    return s->failed || s->ev->result_count >= s->limit;
+}
+
+static void add_handle(search *s, uint32_t handle)
+{
+    me_event *ev = s->ev;
+    if (!heap_reserve(&ev->log.heap, &ev->result, &ev->result_cap, ev->result_count + 1,
+                      sizeof(uint32_t))) {
+        s->failed = true;
+        return;
+    }
+    ev->result[ev->result_count++] = handle;
+}
+
+/* ---- sweeping -------------------------------------------------------------------------------------------- */
+
+static bool is_candidate(const search *s, uint32_t handle)
+{
+    const cover_note *note = &s->e->notes[handle];
+    return s->relation != ME_COVERED || note_demands(note, &s->note);
+}
+
+/* Of two filters without NOT neither forbids what the other demands. */
+static bool overlaps_plainly(const search *s, uint32_t handle)
+{
+    uint64_t both = s->e->notes[handle].equal & s->note.equal;
+    return s->relation == ME_OVERLAPPING && !s->single && (both & NOTE_PLAIN) != 0 &&
+           ((s->e->notes[handle].equal | s->note.equal) & NOTE_NEVER) == 0;
+}
+
+static void sweep(search *s)
+{
+    bool notes = s->relation != ME_COVERING;
+    s->ev->result_count = 0;
+    for (uint32_t i = 0; i < s->e->handle_count && !is_done(s); i++) {
+        if ((notes && !is_candidate(s, i)) || s->e->sources[i] == NULL) {
+            continue;
+        }
+        if ((notes && overlaps_plainly(s, i)) || is_related(s, i)) {
+            add_handle(s, i);
+        }
+    }
+}
+
+/* ---- witnesses ------------------------------------------------------------------------------------------- */
+
+typedef enum made { MADE, NOT_MADE, NO_MEMORY } made;
+
+/* A value for one literal that is to be true. */
+static made pick(search *s, const formula_leaf *leaf, bool large, me_value *v)
+{
+    if (leaf->op == OP_IS_NULL || leaf->op == OP_EXISTS) {
+        *v = value_of_null();
+        return MADE;
+    }
+    return value_set_member(&leaf->set, large, &s->arena, v) ? MADE : NOT_MADE;
+}
+
+static bool put(search *s, uint32_t path, const me_value *v)
+{
+    const paths *p = &s->e->paths;
+    return path >= p->count || p->nodes[path].uses == 0 || event_put(&s->ev->log, path, *v);
+}
+
+/* May the path have this value, for all that the term's literals forbid? */
+static bool is_allowed(const formula *f, const term *t, uint32_t from, uint32_t to,
+                       const me_value *v)
+{
+    for (uint32_t i = from; i < to; i++) {
+        const formula_leaf *leaf = literal_leaf(f, t->literals[i]);
+        if (literal_negated(t->literals[i]) &&
+            (leaf->op == OP_EXISTS || v->type == ME_NULL ||
+             (leaf->op != OP_IS_NULL && value_set_has(&leaf->set, v)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The values of one path: one for each literal that is to be true, or else, when there are only
+ * literals that are to be false, one that is in no set. Nothing for a path that may be missing. */
+static made put_path(search *s, const term *t, uint32_t from, uint32_t to, bool large)
+{
+    const formula *f = &s->f;
+    uint32_t path = literal_leaf(f, t->literals[from])->path;
+    bool demanded = false, forbidden = false;
+    for (uint32_t i = from; i < to; i++) {
+        const formula_leaf *leaf = literal_leaf(f, t->literals[i]);
+        me_value v;
+        if (literal_negated(t->literals[i])) {
+            forbidden |= leaf->op != OP_EXISTS;
+            continue;
+        }
+        if (leaf->op == OP_IS_NULL && to - from == 1) {
+            continue;
+        }
+        if (pick(s, leaf, large, &v) != MADE || !is_allowed(f, t, from, to, &v)) {
+            return NOT_MADE;
+        }
+        demanded = true;
+        if (!put(s, path, &v)) {
+            return NO_MEMORY;
+        }
+    }
+    me_value nan = value_canonical(value_of_double((double)NAN));
+    return demanded || !forbidden || put(s, path, &nan) ? MADE : NO_MEMORY;
+}
+
+static made put_term(search *s, const term *t, bool large)
+{
+    event_log_reset(&s->ev->log);
+    made all = MADE;
+    for (uint32_t from = 0, to; from < t->count && all == MADE; from = to) {
+        uint32_t path = literal_leaf(&s->f, t->literals[from])->path;
+        to = from + 1;
+        while (to < t->count && literal_leaf(&s->f, t->literals[to])->path == path) {
+            to++;
+        }
+        all = put_path(s, t, from, to, large);
+    }
+    return all;
+}
+
+/* Keeps of `handles` those that match the witness in the log; all that do, when it is the first. */
+static bool sift(search *s, bool first, uint32_t **handles, uint32_t *count)
+{
+    me_event *ev = s->ev;
+    if (match_event(s->e, ev, ME_ALL) != ME_OK) {
+        return false;
+    }
+    if (first) {
+        *handles = arena_array(&s->arena, ev->result_count, sizeof **handles);
+        *count = ev->result_count;
+        if (*handles != NULL && *count > 0) {
+            memcpy(*handles, ev->result, *count * sizeof **handles);
+        }
+        return *handles != NULL;
+    }
+    if (!marks_begin(&ev->handles, &ev->log.heap, s->e->handle_count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < ev->result_count; i++) {
+        marks_set(&ev->handles, ev->result[i]);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < *count; i++) {
+        if (marks_has(&ev->handles, (*handles)[i])) {
+            (*handles)[kept++] = (*handles)[i];
+        }
+    }
+    *count = kept;
+    return true;
+}
+
+/* The subscriptions that match all witnesses; NOT_MADE when there is no witness. */
+static made match_witnesses(search *s, uint32_t **handles, uint32_t *count)
+{
+    me_counters before = s->ev->counters;
+    made all = NOT_MADE;
+    for (uint32_t i = 0; i < 2 * s->f.term_count && i < MOST_WITNESSES; i++) {
+        made one = put_term(s, s->f.terms[i / 2], i % 2 != 0);
+        if (one == NO_MEMORY || (one == MADE && !sift(s, all == NOT_MADE, handles, count))) {
+            s->failed = true;
+            break;
+        }
+        all = one == MADE ? MADE : all;
+        if (all == MADE && *count == 0) {
+            break;
+        }
+    }
+    s->ev->counters = before; /* nobody has asked about an event */
+    return all;
+}
+
+static void search_covering(search *s)
+{
+    uint32_t *handles = NULL, count = 0;
+    if (match_witnesses(s, &handles, &count) == NOT_MADE && !s->failed) {
+        sweep(s);
+        return;
+    }
+    s->ev->result_count = 0;
+    for (uint32_t i = 0; i < count && !is_done(s); i++) {
+        if (is_related(s, handles[i])) {
+            add_handle(s, handles[i]);
+        }
+    }
+}
+
+/* ---- all ---------------------------------------------------------------------------------------------------- */
+
+static bool begin(search *s, const uint8_t *filter, size_t length)
+{
+    arena_init(&s->arena, &s->heap);
+    arena_init(&s->candidate, &s->heap);
+    path_names_init(&s->names, &s->e->paths, &s->heap);
+    if (!formula_read(filter, length, true, &s->names, &s->arena, &s->f) ||
+        !formula_expand(&s->f, &s->arena, s->single && s->relation == ME_OVERLAPPING) ||
+        !room_for(s, s->f.node_count)) {
+        return false;
+    }
+    s->note = note_of_formula(&s->f, s->e->seed);
+    return true;
+}
+
+me_status me_engine_related(const me_engine *e, me_event *ev, me_relation relation, bool single,
+                            uint32_t limit, const uint8_t *filter, size_t length,
+                            const uint32_t **result, uint32_t *count)
+{
+    search s = {.e = e, .ev = ev, .relation = relation, .single = single, .limit = limit};
+    s.failed = !begin(&s, filter, length);
+    ev->result_count = 0;
+    if (!s.failed && relation == ME_COVERING) {
+        search_covering(&s);
+    } else if (!s.failed) {
+        sweep(&s);
+    }
+    heap_free(&s.heap, s.stack, s.stack_cap);
+    path_names_free(&s.names);
+    arena_free(&s.candidate);
+    arena_free(&s.arena);
+    *result = ev->result;
+    *count = ev->result_count;
+    return s.failed ? ME_NOMEM : ME_OK;
+}

@@ -1,0 +1,101 @@
+/* formula.c - reading a filter; its terms are made in formula_terms.c. */
+#include "formula.h"
+
+/* ---- paths ---------------------------------------------------------------------------------------- */
+
+void path_names_init(path_names *n, const paths *known, heap *h)
+{
+    *n = (path_names){.known = known, .heap = h};
+}
+
+void path_names_free(path_names *n)
+{
+    if (n->has_others) {
+        paths_free(&n->others);
+    }
+}
+
+/* The number of a name; PATH_NONE: no memory. */
+static uint32_t number_of(path_names *n, const char *name, size_t length)
+{
+    uint32_t known = n->known != NULL ? n->known->count : 0;
+    if (known > 0) {
+        uint32_t number = paths_step(n->known, PATH_ROOT, name, length);
+        if (number != PATH_NONE) {
+            return number;
+        }
+    }
+    n->has_others = n->has_others || paths_init(&n->others, n->heap, 0);
+    uint32_t other = n->has_others ? paths_intern(&n->others, name, length) : PATH_NONE;
+    return other != PATH_NONE ? known + other : PATH_NONE;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static bool read_leaf(const filter_node *node, bool named, path_names *names, arena *a,
+                      formula_leaf *out)
+{
+    *out = (formula_leaf){.op = node->op};
+    out->path = named ? number_of(names, node->path, node->path_length) : node->path_number;
+    return out->path != PATH_NONE && (node->op == OP_IS_NULL || value_set_read(node, a, &out->set));
+}
+
+static void count_nodes(const uint8_t *bytes, size_t length, bool named, formula *out)
+{
+    filter_reader r = {.at = bytes, .end = bytes + length, .named = named};
+    filter_node node;
+    while (filter_next(&r, &node)) {
+        out->node_count++;
+        out->leaf_count += filter_op_is_leaf(node.op);
+    }
+}
+
+/* Which nodes are to be false: those under an odd number of NOTs. Read from its end, postfix is
+ * prefix order; `open` holds how many operands of each operator are still to come. */
+static bool push_negation(formula_node *nodes, uint32_t count, arena *a)
+{
+    uint32_t depth = 0;
+    uint32_t *open = arena_array(a, count, 2 * sizeof *open);
+    if (open == NULL) {
+        return false;
+    }
+    for (uint32_t i = count; i-- > 0;) {
+        formula_node *n = &nodes[i];
+        n->negated = depth > 0 && open[2 * depth - 1] != 0;
+        if (depth > 0) {
+            open[2 * depth - 2]--;
+        }
+        while (depth > 0 && open[2 * depth - 2] == 0) {
+            depth--;
+        }
+        if (n->op == OP_AND || n->op == OP_OR || n->op == OP_NOT) {
+            open[2 * depth] = n->op == OP_NOT ? 1 : n->count;
+            open[2 * depth + 1] = n->negated != (n->op == OP_NOT);
+            depth++;
+        }
+    }
+    return true;
+}
+
+bool formula_read(const uint8_t *bytes, size_t length, bool named, path_names *names, arena *a,
+                  formula *out)
+{
+    *out = (formula){0};
+    count_nodes(bytes, length, named, out);
+    formula_node *nodes = arena_array(a, out->node_count, sizeof *nodes);
+    formula_leaf *leaves = arena_array(a, out->leaf_count, sizeof *leaves);
+    if (nodes == NULL || leaves == NULL) {
+        return false;
+    }
+    out->nodes = nodes;
+    out->leaves = leaves;
+    filter_reader r = {.at = bytes, .end = bytes + length, .named = named};
+    filter_node node;
+    for (uint32_t i = 0, leaf = 0; filter_next(&r, &node); i++) {
+        nodes[i] = (formula_node){.op = node.op, .count = node.count, .leaf = leaf};
+        if (filter_op_is_leaf(node.op) && !read_leaf(&node, named, names, a, &leaves[leaf++])) {
+            return false;
+        }
+    }
+    return push_negation(nodes, out->node_count, a);
+}

@@ -1,0 +1,111 @@
+"""``matchengine bench``: what it prints and draws."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import matchengine.cli.bench
+from command_kit import Command, command_fixture  # noqa: F401
+from matchengine.cli import main
+
+# ---- bench -------------------------------------------------------------------------------------
+
+
+def test_bench(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
+    ran = command("bench", "--subscriptions", "300", "--events", "40", "--json")
+    assert ran.code == 0
+    assert "all matchers agree" in ran.err
+    assert [line["matcher"].split()[0] for line in ran.out] == [
+        "match_batch", "match_json", "match", "counting", "comprehension",
+    ]  # fmt: skip
+    assert ran.out[0]["events"] == 40
+    assert ran.out[0]["matches"] == ran.out[1]["matches"] == ran.out[2]["matches"] > 0
+    assert ran.out[-1]["times_the_comprehension"] == pytest.approx(1)
+
+
+HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
+needs_matplotlib = pytest.mark.skipif(not HAS_MATPLOTLIB, reason="matplotlib is not installed")
+
+
+def test_bench_for_people(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
+    assert main(["bench", "--subscriptions", "100", "--events", "20"]) == 0
+    out, _ = capfd.readouterr()
+    assert out.startswith("100 subscriptions\n")
+    assert "match_json" in out
+
+
+@pytest.mark.parametrize("end", ["svg", "PNG"])
+@needs_matplotlib
+def test_bench_draws(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str
+) -> None:
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
+    chart = tmp_path / f"chart.{end}"
+    small = ["bench", "--json", "--subscriptions", "1500", "--events", "20", "--plot", str(chart)]
+    ran = command(*small)
+    assert (ran.code, len(ran.out)) == (0, 5)
+    bars = chart.read_bytes()
+    assert command(*small, "--growth").code == 0
+    assert bars.startswith((b"<?xml", b"\x89PNG"))
+    assert len(chart.read_bytes()) > len(bars)  # the lines as well
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("name", ["chart", "chart.nonsense", "no/such/folder/chart.png"])
+def test_what_cannot_be_drawn_is_said_before_anything_is_measured(
+    name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "--plot", name])
+    assert stopped.value.code == 2
+    assert "no file that can be drawn" in capfd.readouterr().err
+
+
+def test_without_matplotlib_nothing_is_measured(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matchengine.cli.bench.plot, "is_possible", lambda: False)
+    ran = command("bench", "--plot", "chart.png")
+    assert (ran.code, ran.out) == (1, [])
+    assert ran.err == "matchengine: --plot needs matplotlib: pip install 'matchengine[plot]'\n"
+
+
+def test_growth(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times as many each time; the baselines only while loading them is quick."""
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
+    monkeypatch.setattr(matchengine.cli.bench, "SMALLEST", 20)
+    arguments = ["bench", "--growth", "--json", "--events", "10", "--subscriptions", "300"]
+    ran = command(*arguments)
+    assert [line["subscriptions"] for line in ran.out] == [20] * 5 + [200] * 5 + [300] * 5
+    monkeypatch.setattr(matchengine.cli.bench, "LOADING_PATIENCE", 0.0)
+    ran = command(*arguments)
+    assert [line["subscriptions"] for line in ran.out] == [20] * 5 + [200] * 3 + [300] * 3
+    assert ran.out[5]["times_the_comprehension"] is None
+    assert ran.err.count("the three ways agree") == 2
+
+
+def test_growth_for_people(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(matchengine.cli.bench, "LOADING_PATIENCE", 0.0)
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.05)
+    assert main(["bench", "--growth", "--events", "5", "--subscriptions", "2000"]) == 0
+    _, heads, first, second = capfd.readouterr().out.splitlines()
+    assert heads.split()[1:] == ["match_batch", "match_json", "match", "counting", "comprehension"]
+    assert (len(first.split()), second.split()[0], second.split()[4:]) == (6, "2,000", ["-", "-"])
+
+
+def test_bench_does_not_time_wrong_answers(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matchengine.cli.bench.CountingMatcher, "match", lambda self, event: [])
+    ran = command("bench", "--subscriptions", "300", "--events", "1")
+    assert (ran.code, ran.out) == (1, [])
+    assert "disagree" in ran.err

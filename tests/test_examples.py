@@ -1,0 +1,185 @@
+"""The examples run, and the broker keeps its promises to clients that are not nice, too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module")
+def broker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("broker", EXAMPLES / "broker.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(scenario: Callable[[int], Coroutine[Any, Any, None]], broker: ModuleType) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), broker.running_broker() as port:
+            await scenario(port)
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_every_example_runs(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        cwd=tmp_path, capture_output=True, timeout=10 * PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+
+
+def test_a_client_gets_an_event_once_and_as_it_was(broker: ModuleType) -> None:
+    async def scenario(port: int) -> None:
+        alice, market = await broker.connect(port), await broker.connect(port)
+        await alice.subscribe("cheap", "price < 10")
+        await alice.subscribe("acme", "symbol = 'ACME'")
+        event = {"symbol": "ACME", "price": 9, "note": "größe\n", "n": 10**30}
+        assert await market.publish(event) == 1
+        assert await market.publish({"price": 11}) == 0
+        await alice.subscribe("cheap", "price < 12")  # replaced
+        assert await market.publish({"price": 11}) == 1
+        await alice.drop("cheap")
+        assert await market.publish({"price": 11}) == 0
+        assert await alice.publish({"symbol": "ACME"}) == 1  # its own
+        assert [await alice.events.get() for _ in range(3)] == [
+            event, {"price": 11}, {"symbol": "ACME"}
+        ]  # fmt: skip
+        assert alice.events.empty()
+        assert market.events.empty()
+        await alice.close()
+        while await market.publish({"symbol": "ACME"}):  # until the broker has noticed
+            await asyncio.sleep(0.01)
+        await market.close()
+
+    run(scenario, broker)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"SUB x price <", "expected a constant"),
+        (b"SUB x " + b"a AND " * 100 + b"a", "predicates"),
+        (b"SUB x " + b"a" * 5_000, "filter_bytes"),
+        (b"SUB \xff a", "utf-8"),
+        (b'PUB {"a": }', "expected a value (at byte 6)"),
+        (b'PUB {"a": NaN}', "at byte"),
+        (b"PUB []", "expected an object"),
+        (b"HELLO", "expected SUB, DROP or PUB"),
+        (b"", "expected SUB, DROP or PUB"),
+    ],
+)
+def test_mistakes_are_answered(broker: ModuleType, line: bytes, message: str) -> None:
+    async def scenario(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(line + b'\r\nSUB x a\r\nPUB {"a": true}\r\n')
+        verb, _, rest = (await reader.readline()).partition(b" ")
+        assert verb == b"ERR"
+        assert message in json.loads(rest)
+        rest = [await reader.readline() for _ in range(3)]
+        assert rest == [b"OK\n", b'EVENT {"a": true}\n', b"OK 1\n"]
+        writer.close()
+
+    run(scenario, broker)
+
+
+def test_a_line_without_end_hangs_up(broker: ModuleType) -> None:
+    async def scenario(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"PUB " + b"x" * (3 * broker.LINE_BYTES))
+            await writer.drain()
+            assert await reader.read() == b""
+        writer.close()
+        other = await broker.connect(port)  # the others are served
+        assert await other.publish({}) == 0
+        await other.close()
+
+    run(scenario, broker)
+
+
+def test_a_client_that_does_not_read_is_cut_off(
+    broker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "MOST_WAITING", 100_000)
+
+    async def scenario(port: int) -> None:
+        _, deaf = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        deaf.write(b"SUB all TRUE\n")
+        market = await broker.connect(port)
+        event = {"x": "x" * 50_000}
+        while not await market.publish(event):
+            await asyncio.sleep(0.01)
+        while await market.publish(event):
+            pass
+        deaf.close()
+        await market.close()
+
+    run(scenario, broker)
+
+
+def test_nobody_has_too_many_filters(broker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "MOST_FILTERS", 2)
+
+    async def scenario(port: int) -> None:
+        client = await broker.connect(port)
+        for id in ("a", "b", "a"):
+            await client.subscribe(id, "TRUE")
+        with pytest.raises(ValueError, match="too many filters"):
+            await client.subscribe("c", "TRUE")
+        await client.drop("a")
+        await client.subscribe("c", "TRUE")
+        await client.close()
+
+    run(scenario, broker)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_broker_in_a_process_of_its_own() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits "ignore"
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / "broker.py"), "--port", "0"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            assert process.stdout
+            assert process.stderr
+            port = int(process.stdout.readline().rpartition(b":")[2])
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+                lines = connection.makefile("rwb")
+                lines.write(b"SUB 1 price < 10\n" + b'PUB {"price": 9}\n')
+                lines.flush()
+                answers = [lines.readline() for _ in range(3)]
+                lines.close()
+            assert answers == [b"OK\n", b'EVENT {"price": 9}\n', b"OK 1\n"]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
