@@ -294,7 +294,7 @@ BUGS = [
         "replace takes the old filter out before the new one is in",
         "matchengine/_engine.pyx",
         "            status = _c.me_engine_replace(",
-        '            _c.me_engine_replace(self.engine, number, <const uint8_t *>b"\\2", 1, before)\n'
+        '            _c.me_engine_replace(self.engine, number, <uint8_t *>b"\\2", 1, before)\n'
         "            _c.me_engine_write_unlock(self.engine)\n"
         "            self.write_lock()\n"
         "            status = _c.me_engine_replace(",
