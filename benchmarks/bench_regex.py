@@ -1,7 +1,8 @@
 """10,000 regular expressions on one attribute, against running them one by one with ``re``.
 
-Two kinds of filters, as rules on request paths have them: *literals*, where each regex has a part
-that every matching string holds, and *shapes*, where none has and all are tried on every string.
+Three families of filters, as rules on request paths have them: *literals*, where each regex has a
+part of its own that every matching string holds; *prefixes*, where they hold nothing but one of
+eight common beginnings; and *shapes*, where none has any and all are tried on every string.
 The unit of a round is `CHUNK` events, each of which is used once.
 """
 
@@ -21,7 +22,7 @@ from matchengine import Matcher, attr
 REGEXES = 10_000
 CHUNK = 20
 ROUNDS = 15
-KINDS = ["literals", "shapes"]
+KINDS = ["literals", "prefixes", "shapes"]
 NOUNS = ["users", "orders", "items", "photos", "carts", "teams", "files", "events"]
 
 
@@ -43,6 +44,10 @@ def literal_regex(rng: random.Random) -> str:
     )
 
 
+def prefix_regex(rng: random.Random) -> str:
+    return f"/api/v2/{rng.choice(NOUNS)}/{shape_regex(rng)}"
+
+
 def shape_regex(rng: random.Random) -> str:
     """A sequence of classes: other ones for nearly every regex."""
     classes = ["[0-9]", "[a-z]", "[A-Z]", "[a-f0-9]", "[/.-]", "\\p{L}", "[^/]"]
@@ -56,6 +61,7 @@ def some_path(rng: random.Random) -> str:
         [
             f"/api/v{rng.randrange(10)}/{head}/{number}/{tail}/{rng.randrange(1000)}",
             f"/static/{head}-{number}/{tail}/index",
+            f"/api/v2/{head}/{number}-{tail}/{rng.randrange(1000)}",
             f"/{head}/{rng.randrange(16**6):06x}/{number}.json",
         ]
     )
@@ -64,7 +70,7 @@ def some_path(rng: random.Random) -> str:
 @cache
 def case_of(kind: str) -> Case:
     rng = random.Random(9485)
-    make = literal_regex if kind == "literals" else shape_regex
+    make = {"literals": literal_regex, "prefixes": prefix_regex, "shapes": shape_regex}[kind]
     chosen: dict[str, None] = {}
     while len(chosen) < REGEXES:
         chosen[make(rng)] = None

@@ -19,4 +19,5 @@ cdef inline int bounds_of(object limits, _c.me_limits *out) except -1:
         out.regex_ranges = limits.regex_ranges
         out.regex_depth = limits.regex_depth
         out.filter_states = limits.filter_states
+        out.combinations = limits.combinations
     return 0

@@ -39,6 +39,7 @@ cdef extern from "matchengine.h" nogil:
         uint64_t regex_ranges
         uint64_t regex_depth
         uint64_t filter_states
+        uint64_t combinations
 
     const me_limits me_default_limits
 
@@ -120,6 +121,7 @@ cdef extern from "filter.h" nogil:
         OP_OR
         OP_NOT
         OP_MATCHES
+        OP_COMPUTE
         OP_COUNT
 
     bint filter_op_is_leaf(filter_op op)
@@ -133,6 +135,8 @@ cdef extern from "filter.h" nogil:
         me_value a
         me_value b
         const uint8_t *items
+        filter_op relation
+        const uint8_t *code
 
     ctypedef struct filter_reader:
         const uint8_t *at
@@ -161,6 +165,33 @@ cdef extern from "filter.h" nogil:
     void filter_write_path(filter_writer *w, const char *name, size_t length)
     void filter_write_value(filter_writer *w, const me_value *v)
     void filter_write_bytes(filter_writer *w, const void *bytes, size_t length)
+
+
+cdef extern from "expression.h" nogil:
+    ctypedef enum expression_op:
+        EXPRESSION_PATH
+        EXPRESSION_VALUE
+        EXPRESSION_ADD
+
+    ctypedef struct expression_item:
+        expression_op op
+        const char *path
+        uint32_t path_length
+        me_value value
+
+    ctypedef struct expression_reader:
+        const uint8_t *at
+        const uint8_t *end
+        bint named
+
+    bint expression_next(expression_reader *r, expression_item *item)
+    void expression_write(filter_writer *w, const expression_item *item)
+    void expression_finish(filter_writer *w, uint32_t at, filter_op relation)
+
+    ctypedef struct path_reader:
+        filter_reader filter
+
+    bint filter_next_path(path_reader *r, const char **path, uint32_t *length)
 
 
 cdef extern from "parse.h" nogil:
@@ -323,7 +354,8 @@ cdef extern from "matchengine.h" nogil:
 
     ctypedef struct me_leaf_report:
         me_truth truth
-        uint32_t path
+        uint32_t path_count
+        const uint32_t *paths
 
     ctypedef struct me_row_report:
         me_anchor_kind kind

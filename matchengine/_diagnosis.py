@@ -59,12 +59,14 @@ class Diagnosis:
         return self.error is None
 
 
+_NO_LEAVES = frozenset(["AND", "OR", "NOT", "TRUE", "FALSE"])
+
+
 def warning_of(who: str, ir: bytes, found: Mapping[str, Any], more: str = "") -> str:
     """What an `ExpensiveFilterWarning` says of a filter, from what `_diagnose` has `found`."""
-    leaves = [node for node in _filters.nodes(ir) if node[1] is not None]
-    op, path, constants = leaves[min(found["culprit"], len(leaves) - 1)]
+    leaves = [node for node in _filters.nodes(ir) if node[0] not in _NO_LEAVES]
     not_ = [("NOT", None, ())] if found["negated"] else []
-    predicate = canonical_text([(op, path, constants), *not_])
+    predicate = canonical_text([leaves[found["culprit"]], *not_])
     if len(predicate) > SHOWN:
         predicate = f"{predicate[:SHOWN]}..."
     if found["expense"] == EVERY_STRING:

@@ -60,7 +60,13 @@ class Store:
     def _examine(
         self, event: dict[str, Any] | bytes, handle: int
     ) -> (
-        tuple[bytes, bool, list[tuple[str, tuple[object, ...]]], list[tuple[str, int, str]]] | None
+        tuple[
+            bytes,
+            bool,
+            list[tuple[str, list[tuple[object, ...]]]],
+            list[tuple[str, tuple[int, int] | None, str]],
+        ]
+        | None
     ): ...
     def _numbers(self) -> dict[str, Any]: ...
     def _after_fork(self) -> None: ...

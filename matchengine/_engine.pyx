@@ -367,10 +367,11 @@ cdef class Store:
 
         `event` comes from `_plain`, or is JSON as bytes. Returns None when no subscription has the
         handle, else (filter, matched, leaves, rows): the filter as bytes; for every leaf of it, in
-        order, its truth and the values at its path; for every row the kind of its anchor, the
-        number of the first leaf on the anchor's path (-1: none), and the stage that the event came
-        to. All of one moment: between the look for the handle and the last answer runs nobody's
-        code. The answers become objects after the lock. Raises EventError, MemoryError.
+        order, its truth and the values at each path that it mentions; for every row the kind of its
+        anchor, the first mention of the anchor's path (leaf and place; None: none), and the stage
+        that the event came to. All of one moment: between the look for the handle and the last
+        answer runs nobody's code. The answers become objects after the lock. Raises EventError,
+        MemoryError.
         """
         cdef Scratch scratch = Scratch()
         cdef _c.me_explanation found
@@ -448,25 +449,27 @@ cdef class Store:
 
 
 cdef list leaves_of(_c.me_explanation *found):
-    cdef uint32_t i
+    cdef uint32_t i, k
     cdef dict values = {}
     for i in range(found.value_count):
         if found.values[i].path != _c.ME_NO_PATH:
             values.setdefault(found.values[i].path, []).append(value_of(&found.values[i].value))
     shared = {path: tuple(some) for path, some in values.items()}
-    return [
-        (TRUTHS[<int>found.leaves[i].truth], shared.get(found.leaves[i].path, ()))
-        for i in range(found.leaf_count)
-    ]
+    leaves = []
+    for i in range(found.leaf_count):
+        paths = [found.leaves[i].paths[k] for k in range(found.leaves[i].path_count)]
+        leaves.append((TRUTHS[<int>found.leaves[i].truth], [shared.get(p, ()) for p in paths]))
+    return leaves
 
 
 cdef list rows_of(_c.me_explanation *found):
-    cdef uint32_t i
+    cdef uint32_t i, k
     first = {}
     for i in range(found.leaf_count):
-        first.setdefault(found.leaves[i].path, i)
+        for k in range(found.leaves[i].path_count):
+            first.setdefault(found.leaves[i].paths[k], (i, k))
     return [
-        (ANCHORS[<int>found.rows[i].kind], first.get(found.rows[i].path, -1),
+        (ANCHORS[<int>found.rows[i].kind], first.get(found.rows[i].path),
          STAGES[<int>found.rows[i].stage])
         for i in range(found.row_count)
     ]

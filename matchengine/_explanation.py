@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matchengine import _filters
+from matchengine import _filters, _operands
 from matchengine._ids import show
 from matchengine._printer import Node, canonical_text
 from matchengine.filters import Filter
@@ -41,6 +41,7 @@ _STAGES = {
     "matched": "which the event meets, and the rest holds",
 }
 _SHOWN = 5  # values of one attribute in a text
+_NAMED = 5  # attributes of one predicate in a text
 _BITS = 10_000  # of an int, beyond which Python may refuse to print it
 _LISTED = 100  # values of one attribute in a dict: an array may be long, and have many predicates
 
@@ -53,18 +54,27 @@ class Reason:
     predicate: str
     #: "true", "false" or "unknown".
     outcome: str
-    #: The attribute; None for the constants TRUE and FALSE.
+    #: The attribute; None for the constants TRUE and FALSE, and for a computed predicate.
     path: str | None
     #: What the event has there, in order: several for an array, none where it is missing.
     values: tuple[Any, ...]
+    #: A computed predicate, such as ``a * b > 5``: its attributes, each with its values.
+    attributes: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     def __str__(self) -> str:
-        if self.path is None:
-            return f"{self.predicate} is {self.outcome}"
-        shown = ", ".join(map(_value_text, self.values[:_SHOWN])) or "missing"
-        more = len(self.values) - _SHOWN
-        shown += f" and {more:,} more" if more > 0 else ""
-        return f"{self.predicate} is {self.outcome}: {self.path} is {shown}"
+        known = [(self.path, self.values)] if self.path is not None else self.attributes[:_NAMED]
+        shown = ", ".join(f"{path} is {_values_text(values)}" for path, values in known)
+        more = len(self.attributes) - _NAMED
+        shown += f" and {more:,} more attributes" if more > 0 else ""
+        return f"{self.predicate} is {self.outcome}" + (f": {shown}" if known else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as dicts and lists, 100 values at most of an attribute."""
+        known: dict[str, Any] = {"predicate": self.predicate, "outcome": self.outcome}
+        known.update(_listed(self.path, self.values))
+        if self.attributes:
+            known["attributes"] = [_listed(*one) for one in self.attributes]
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +127,7 @@ class Explanation:
             "filter": str(self.filter),
             "matched": self.matched,
             "outcome": self.outcome,
-            "reasons": [
-                {
-                    "predicate": reason.predicate,
-                    "outcome": reason.outcome,
-                    "path": reason.path,
-                    "values": list(reason.values[:_LISTED]),
-                    "more": max(0, len(reason.values) - _LISTED),
-                }
-                for reason in self.reasons
-            ],
+            "reasons": [reason.as_dict() for reason in self.reasons],
             "anchors": [
                 {"kind": anchor.kind, "path": anchor.path, "stage": anchor.stage}
                 for anchor in self.anchors
@@ -141,7 +142,8 @@ class Explanation:
         except (TypeError, ValueError, RecursionError):
             known["id"] = show(self.id)
         for reason in known["reasons"]:
-            reason["values"] = [_json_value(value) for value in reason["values"]]
+            for one in [reason, *reason.get("attributes", [])]:
+                one["values"] = [_json_value(value) for value in one["values"]]
         return json.dumps(known, ensure_ascii=False, default=repr)
 
 
@@ -149,23 +151,22 @@ def explanation_of(
     id: Any,
     filter: Filter,
     matched: bool,
-    leaves: Sequence[tuple[str, tuple[object, ...]]],
-    rows: Sequence[tuple[str, int, str]],
+    leaves: Sequence[tuple[str, Sequence[tuple[object, ...]]]],
+    rows: Sequence[tuple[str, tuple[int, int] | None, str]],
 ) -> Explanation:
     """Make an explanation from what `_engine.Store._examine` has found. Linear in the filter."""
     nodes = _filters.nodes(filter._ir)
     outcomes, operands = _evaluate(nodes, [truth for truth, _ in leaves])
     numbers = {at: number for number, at in enumerate(_leaves(nodes))}
-    paths = [nodes[at][1] for at in numbers]
-    reasons = [
-        Reason(
-            predicate=canonical_text([nodes[at]]),
-            outcome=outcomes[at],
-            path=nodes[at][1],
-            values=leaves[numbers[at]][1] if at in numbers else (),
-        )
-        for at in sorted(_deciding(nodes, outcomes, operands))
-    ]
+    names = [_names(nodes[at]) for at in numbers]
+    reasons = []
+    for at in sorted(_deciding(nodes, outcomes, operands)):
+        known: dict[str, tuple[object, ...]] = {}
+        if at in numbers:
+            known = dict(zip(names[numbers[at]], leaves[numbers[at]][1], strict=True))
+        _, path, _ = nodes[at]
+        values, attributes = ((), tuple(known.items())) if path is None else (known[path], ())
+        reasons.append(Reason(canonical_text([nodes[at]]), outcomes[at], path, values, attributes))
     if matched != (outcomes[-1] == "true"):
         raise AssertionError(f"{filter}: matched is {matched}, its leaves say {outcomes[-1]}")
     return Explanation(
@@ -175,13 +176,27 @@ def explanation_of(
         outcome=outcomes[-1],
         reasons=tuple(reasons),
         anchors=tuple(
-            Anchor(kind, paths[leaf] if leaf >= 0 else None, stage) for kind, leaf, stage in rows
+            Anchor(kind, names[at[0]][at[1]] if at is not None else None, stage)
+            for kind, at, stage in rows
         ),
     )
 
 
+def _is_leaf(node: Node) -> bool:
+    return node[1] is not None or node[0] == "COMPUTE"
+
+
 def _leaves(nodes: Sequence[Node]) -> Iterator[int]:
-    return (at for at, (_, path, _) in enumerate(nodes) if path is not None)
+    return (at for at, node in enumerate(nodes) if _is_leaf(node))
+
+
+def _names(leaf: Node) -> list[str]:
+    """The attributes that a leaf mentions, as often as it does."""
+    _, path, constants = leaf
+    if path is not None:
+        return [path]
+    code: bytes = constants[1]  # type: ignore[assignment]
+    return [str(value) for kind, value in _operands.items(code) if kind == "name"]
 
 
 def _evaluate(nodes: Sequence[Node], truths: Sequence[str]) -> tuple[list[str], list[list[int]]]:
@@ -190,13 +205,13 @@ def _evaluate(nodes: Sequence[Node], truths: Sequence[str]) -> tuple[list[str], 
     operands: list[list[int]] = []
     stack: list[int] = []
     left = iter(truths)
-    for at, (op, path, constants) in enumerate(nodes):
+    for at, (op, _, constants) in enumerate(nodes):
         count = 1 if op == "NOT" else int(constants[0]) if op in _ORDER else 0  # type: ignore[call-overload]
         below = stack[len(stack) - count :]
         del stack[len(stack) - count :]
         stack.append(at)
         operands.append(below)
-        if path is not None:
+        if _is_leaf(nodes[at]):
             outcomes.append(next(left))
         elif op == "NOT":
             outcomes.append(_NOT[outcomes[below[0]]])
@@ -234,6 +249,17 @@ def _json_value(value: object) -> object:
 def _printable(text: str) -> str:
     """The text on one line, without what a terminal would obey."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _listed(path: str | None, values: tuple[Any, ...]) -> dict[str, Any]:
+    more = max(0, len(values) - _LISTED)
+    return {"path": path, "values": list(values[:_LISTED]), "more": more}
+
+
+def _values_text(values: tuple[Any, ...]) -> str:
+    shown = ", ".join(map(_value_text, values[:_SHOWN])) or "missing"
+    more = len(values) - _SHOWN
+    return shown + (f" and {more:,} more" if more > 0 else "")
 
 
 def _value_text(value: object) -> str:

@@ -27,6 +27,7 @@ cdef extern from "Python.h":
 cdef tuple NAMES = (
     None, "TRUE", "FALSE", "=", "<>", "<", "<=", ">", ">=", "BETWEEN", "IN", "STARTS_WITH",
     "ENDS_WITH", "CONTAINS", "LIKE", "ILIKE", "EXISTS", "IS NULL", "AND", "OR", "NOT", "MATCHES",
+    "COMPUTE",
 )
 cdef dict OPS = {name: op for op, name in enumerate(NAMES)}
 
@@ -201,9 +202,6 @@ cdef object value_of(const _c.me_value *v):
 
 cdef class _Writer:
     """Owns a filter_writer and the heap that pays for it."""
-
-    cdef _c.heap heap
-    cdef _c.filter_writer w
 
     def __cinit__(self):
         _c.filter_writer_init(&self.w, &self.heap, True)
@@ -446,7 +444,7 @@ def nodes(ir: bytes) -> list[tuple[str, str | None, tuple[object, ...]]]:
     Operators are TRUE, FALSE, = <> < <= > >=, BETWEEN, IN, STARTS_WITH, ENDS_WITH, CONTAINS, LIKE,
     ILIKE, MATCHES, EXISTS, IS NULL, AND, OR, NOT. LIKE and ILIKE have the pattern and its escape,
     which is empty for none. AND and OR have no path and, in the place of constants, the number of
-    operands.
+    operands; COMPUTE has its comparison and its code (see _operands).
     """
     cdef _c.filter_reader reader
     cdef _c.filter_node node
@@ -455,7 +453,10 @@ def nodes(ir: bytes) -> list[tuple[str, str | None, tuple[object, ...]]]:
     reader.named = True
     result = []
     while _c.filter_next(&reader, &node):
-        if _c.filter_op_is_leaf(node.op):
+        if node.op == _c.OP_COMPUTE:
+            code = node.code[:node.items + node.count - node.code]
+            result.append((NAMES[<int>node.op], None, (NAMES[<int>node.relation], code)))
+        elif _c.filter_op_is_leaf(node.op):
             path = PyUnicode_DecodeUTF8(node.path, node.path_length, NULL)
             result.append((NAMES[<int>node.op], path, constants_of(&node)))
         else:
@@ -465,15 +466,16 @@ def nodes(ir: bytes) -> list[tuple[str, str | None, tuple[object, ...]]]:
 
 def paths(ir: bytes) -> frozenset[str]:
     """Return the names of the attributes that a filter looks at."""
-    cdef _c.filter_reader reader
-    cdef _c.filter_node node
-    reader.at = <const uint8_t *>PyBytes_AS_STRING(ir)
-    reader.end = reader.at + PyBytes_GET_SIZE(ir)
-    reader.named = True
+    cdef _c.path_reader reader
+    cdef const char *path
+    cdef uint32_t length
+    memset(&reader, 0, sizeof(reader))
+    reader.filter.at = <const uint8_t *>PyBytes_AS_STRING(ir)
+    reader.filter.end = reader.filter.at + PyBytes_GET_SIZE(ir)
+    reader.filter.named = True
     result = set()
-    while _c.filter_next(&reader, &node):
-        if _c.filter_op_is_leaf(node.op):
-            result.add(PyUnicode_DecodeUTF8(node.path, node.path_length, NULL))
+    while _c.filter_next_path(&reader, &path, &length):
+        result.add(PyUnicode_DecodeUTF8(path, length, NULL))
     return frozenset(result)
 
 

@@ -13,8 +13,9 @@ import re
 from collections.abc import Sequence
 
 from matchengine._filters import decimal
+from matchengine._operands import items
 
-__all__ = ["canonical_text"]
+__all__ = ["canonical_text", "operand_text"]
 
 _KEYWORDS = frozenset(
     ["AND", "OR", "NOT", "TRUE", "FALSE", "NULL", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "ESCAPE"]
@@ -49,16 +50,21 @@ def canonical_text(nodes: Sequence[Node]) -> str:
                 backwards.append(")")
             open_.append((op, int(constants[0]), "(" if grouped else ""))  # type: ignore[call-overload]
             continue
-        if op == "NOT" and nodes[at - 1][0] not in _INNER_NOT:
+        if op == "NOT" and not _has_inner_not(nodes[at - 1]):
             open_.append((op, 1, "NOT "))
             continue
         if op == "NOT":
             at -= 1
             backwards.append(_leaf_text(*nodes[at], inner_not="NOT "))
         else:
-            backwards.append(op if path is None else _leaf_text(op, path, constants))
+            is_leaf = path is not None or op == "COMPUTE"
+            backwards.append(_leaf_text(op, path, constants) if is_leaf else op)
         _close(open_, backwards)
     return "".join(reversed(backwards))
+
+
+def _has_inner_not(node: Node) -> bool:
+    return node[0] in _INNER_NOT or (node[0] == "COMPUTE" and node[2][0] == "BETWEEN")
 
 
 def _close(open_: list[tuple[str, int, str]], backwards: list[str]) -> None:
@@ -75,6 +81,8 @@ def _close(open_: list[tuple[str, int, str]], backwards: list[str]) -> None:
 def _leaf_text(
     op: str, path: str | None, constants: tuple[object, ...], inner_not: str = ""
 ) -> str:
+    if op == "COMPUTE":
+        return _computed_text(str(constants[0]), constants[1], inner_not)  # type: ignore[arg-type]
     name = _name_text(path or "")
     texts = [_constant_text(constant) for constant in constants]
     if op in _FUNCTIONS:
@@ -89,6 +97,59 @@ def _leaf_text(
     if op == "IS NULL":
         return f"{name} IS {inner_not}NULL"
     return f"{name} {op} {texts[0]}"
+
+
+#: How tightly an operand holds together. A constant without a minus is weaker than one with it
+#: and than a name, but only a minus asks for so much: -(3) is not the constant -3.
+_STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 4}
+_STRONGEST = 4
+
+
+def _computed_text(relation: str, code: bytes, inner_not: str) -> str:
+    if relation == "BETWEEN":
+        return _code_text(code, ["", f" {inner_not}BETWEEN ", " AND "])
+    return _code_text(code, ["", f" {relation} "])
+
+
+def operand_text(code: bytes) -> str:
+    """The text of one operand. Linear in its code."""
+    return _code_text(code, [""])
+
+
+def _code_text(code: bytes, fronts: list[str]) -> str:
+    """The operands that `code` leaves, each with its text in front: from the end, as above."""
+    backwards: list[str] = []
+    # Of every operation that is open, the operands to come, the next one last: how strong one must
+    # be to stand without parentheses, and what goes in front of it.
+    open_ = [[(0, front) for front in fronts]]
+    for kind, value in reversed(items(code)):
+        least = open_[-1][-1][0]
+        strength = _STRENGTH.get(kind, _STRONGEST)
+        text = ""
+        if kind == "name":
+            text = _name_text(str(value))
+        elif kind == "constant":
+            text = _constant_text(value)
+            strength -= not text.startswith("-")
+        grouped = strength < least
+        front = "(" if grouped else ""
+        backwards.append(")" if grouped else "")
+        if kind == "negate":
+            open_.append([(_STRONGEST, "-")])
+        elif not text:
+            open_.append([(strength, front), (strength + 1, f" {kind} ")])
+        else:
+            backwards += (text, front)
+            _close_operands(open_, backwards)
+    return "".join(reversed(backwards))
+
+
+def _close_operands(open_: list[list[tuple[int, str]]], backwards: list[str]) -> None:
+    while open_:
+        backwards.append(open_[-1].pop()[1])
+        if open_[-1]:
+            return
+        open_.pop()
 
 
 def _name_text(name: str) -> str:

@@ -17,7 +17,14 @@ from typing import Any, NoReturn
 from matchengine._core import NO_DESTINATION
 from matchengine.errors import FilterSyntaxError, LimitExceeded
 
-__all__ = ["destination_of", "is_blank", "is_buffer", "read_subscriptions", "rule_of"]
+__all__ = [
+    "check_length",
+    "destination_of",
+    "is_blank",
+    "is_buffer",
+    "read_subscriptions",
+    "rule_of",
+]
 
 #: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
 DEEPEST = 16
@@ -68,7 +75,7 @@ def _read_lines(lines: list[Any], most: int) -> Triples:
     def triples() -> Iterator[tuple[Any, Any, Any]]:
         for number, line in enumerate(lines, 1):
             if not is_blank(line):
-                _check_length(number, line, most)
+                check_length(number, line, most)
                 try:
                     triple = rule_of(line)
                 except ValueError as error:
@@ -79,7 +86,8 @@ def _read_lines(lines: list[Any], most: int) -> Triples:
     return triples(), lambda n, id: f"line {numbers[n]}"
 
 
-def _check_length(number: int, line: str | bytes, most: int) -> None:
+def check_length(number: int, line: str | bytes, most: int) -> None:
+    """Raise `LimitExceeded` for a line of more than `most` bytes, before anything reads it."""
     size = len(line)
     if isinstance(line, str) and size <= most < 4 * size and not line.isascii():
         size = len(line.encode("utf-8", "surrogatepass"))

@@ -172,6 +172,90 @@ class Exists(Leaf):
         return (f"EXISTS({name_text(self.path)})",)
 
 
+# What Computed compares. Operands have no truth, but they are printed like filters.
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Operand(Node):
+    """A side of a comparison."""
+
+    def _strength(self) -> int:
+        """How tightly the text holds together."""
+        return 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Name(Operand):
+    """The value of an attribute."""
+
+    path: str
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (name_text(self.path),)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Value(Operand):
+    """A constant."""
+
+    constant: Scalar
+
+    def is_number(self) -> bool:
+        return isinstance(self.constant, (int, float)) and not isinstance(self.constant, bool)
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return (constant_text(self.constant),)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Arithmetic(Operand):
+    """``+ - * /`` of two operands, or "negate" of one."""
+
+    operator: str
+    operands: tuple[Operand, ...]
+
+    def _strength(self) -> int:
+        return {"+": 1, "-": 1, "*": 2, "/": 2, "negate": 3}[self.operator]
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        if self.operator == "negate":
+            (operand,) = self.operands
+            # -(3) is not the constant -3.
+            literal = isinstance(operand, Value) and not str(operand).startswith("-")
+            return ("-", *_grouped(operand, literal or operand._strength() < 3))
+        left, right = self.operands
+        return (
+            *_grouped(left, left._strength() < self._strength()),
+            f" {self.operator} ",
+            *_grouped(right, right._strength() <= self._strength()),
+        )
+
+
+def _grouped(operand: Operand, needed: bool) -> tuple[str | Node, ...]:
+    return ("(", operand, ")") if needed else (operand,)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Computed(Node):
+    """A comparison that is more than a name with constants: ``a * b > 5``, ``a BETWEEN b AND c``.
+
+    `relation` is an operator of Compare, or BETWEEN, which has three operands.
+    """
+
+    relation: str
+    operands: tuple[Operand, ...]
+
+    def _pieces(self) -> tuple[str | Node, ...]:
+        return self._with(f" {self.relation} ")
+
+    def _negated(self) -> tuple[str | Node, ...]:
+        return self._with(" NOT BETWEEN ") if self.relation == "BETWEEN" else ("NOT ", self)
+
+    def _with(self, word: str) -> tuple[str | Node, ...]:
+        first, second, *third = self.operands
+        return (first, word, second, " AND ", *third) if third else (first, word, second)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Not(Node):
     """Kleene's NOT."""

@@ -12,171 +12,37 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from matchengine._reference_arithmetic import names
 from matchengine._reference_filter import (
-    FIRST,
-    KEYWORDS,
-    NAME,
-    REST,
     Affix,
     And,
     Between,
     Compare,
+    Computed,
     Constant,
     Exists,
     In,
     IsNull,
     Like,
     Matches,
+    Name,
     Node,
     Not,
     Or,
+    Value,
     upper,
 )
+from matchengine._reference_lexer import (
+    FilterLimitError,
+    FilterSyntaxError,
+    FilterTypeError,
+    Lexer,
+    Token,
+)
+from matchengine._reference_operand import Reader, Term
 from matchengine._reference_regex import RegexError, check
 from matchengine._reference_values import MAX_DIGITS, SURROGATE, Scalar, TooManyDigits, plain
-
-# ---- errors ------------------------------------------------------------------------------------
-
-
-class FilterError(ValueError):
-    """A filter was refused; `position` counts code points from the start of its text."""
-
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(f"{message} (at {position})")
-        self.position = position
-
-
-class FilterSyntaxError(FilterError):
-    """The text is not a filter."""
-
-
-class FilterTypeError(FilterError):
-    """The text is a filter, but compares what cannot be compared."""
-
-
-class FilterLimitError(FilterError):
-    """An integer of the text has too many digits."""
-
-
-# ---- tokens ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str  #: keyword, name, quoted, number, string, parameter, symbol or end
-    text: str  #: keywords in upper case, strings and quoted names without their quotes
-    start: int
-
-
-_SPACE = re.compile(r"[ \t\n\v\f\r]*")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_AFTER_NUMBER = re.compile(rf"\.|{REST}")
-_PARAMETER = re.compile(rf":({FIRST}{REST}*)")
-_SYMBOL = re.compile(r"<>|!=|<=|>=|[=<>(),+*/-]")
-# The *+ never gives back: the last of three quotes closes nothing that two of them have doubled.
-_QUOTED = {"'": re.compile(r"'((?:[^']|'')*+)'"), '"': re.compile(r'"((?:[^"]|"")*+)"')}
-
-
-class _Lexer:
-    """A token is read when it is looked at, not earlier: errors come in the order of the text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._end = 0
-        self._token: _Token | None = None
-
-    @property
-    def token(self) -> _Token:
-        """The current token."""
-        if self._token is None:
-            self._token = self._read()
-        return self._token
-
-    def take(self) -> _Token:
-        """The current token; the next one takes its place."""
-        taken, self._token = self.token, None
-        return taken
-
-    def at(self, *texts: str) -> bool:
-        """Is the current token one of these keywords or symbols?"""
-        return self.token.kind in ("keyword", "symbol") and self.token.text in texts
-
-    def accept(self, *texts: str) -> bool:
-        """Step over the current token if it is one of these keywords or symbols."""
-        found = self.at(*texts)
-        if found:
-            self.take()
-        return found
-
-    def expect(self, text: str) -> None:
-        """Step over this keyword or symbol, or complain."""
-        if not self.accept(text):
-            raise self.unexpected(text)
-
-    def unexpected(self, expected: str) -> FilterSyntaxError:
-        """The current token is not what had to come."""
-        if self.at("+", "-", "*", "/"):
-            return FilterSyntaxError("arithmetic is not supported yet", self.token.start)
-        found = self.token.text or "the end"
-        return FilterSyntaxError(f"expected {expected}, got {found}", self.token.start)
-
-    def is_function(self) -> bool:
-        """Is the current token a name in front of a parenthesis?"""
-        return self.token.kind == "name" and self._following() == "("
-
-    def _following(self) -> str:
-        space = _SPACE.match(self.text, self._end)
-        assert space is not None
-        return self.text[space.end() : space.end() + 1]
-
-    def _read(self) -> _Token:
-        space = _SPACE.match(self.text, self._end)
-        assert space is not None
-        start = self._end = space.end()
-        character = self.text[start : start + 1]
-        if not character:
-            return _Token("end", "", start)
-        if character in _QUOTED:
-            return self._read_quoted(start, character)
-        if character.isascii() and character.isdigit():
-            return self._read_number(start)
-        for kind, pattern in (("name", NAME), ("parameter", _PARAMETER), ("symbol", _SYMBOL)):
-            match = pattern.match(self.text, start)
-            if match:
-                self._end = match.end()
-                return self._classify(kind, match)
-        raise FilterSyntaxError(f"unexpected {character!r}", start)
-
-    def _classify(self, kind: str, match: re.Match[str]) -> _Token:
-        word, start = match.group(), match.start()
-        if kind == "parameter":
-            return _Token(kind, match.group(1), start)
-        if kind == "symbol":
-            return _Token(kind, "<>" if word == "!=" else word, start)
-        if self.text[match.end() : match.end() + 1] == ".":
-            raise FilterSyntaxError("expected a name after the dot", match.end() + 1)
-        if upper(word) in KEYWORDS:
-            return _Token("keyword", upper(word), start)
-        return _Token("name", word, start)
-
-    def _read_quoted(self, start: int, quote: str) -> _Token:
-        match = _QUOTED[quote].match(self.text, start)
-        if match is None:
-            raise FilterSyntaxError(f"no closing {quote}", start)
-        self._end = match.end()
-        kind = "string" if quote == "'" else "quoted"
-        return _Token(kind, match.group(1).replace(quote * 2, quote), start)
-
-    def _read_number(self, start: int) -> _Token:
-        match = _NUMBER.match(self.text, start)
-        assert match is not None
-        if _AFTER_NUMBER.match(self.text, match.end()):
-            raise FilterSyntaxError("malformed number", start)
-        self._end = match.end()
-        return _Token("number", match.group(), start)
-
 
 # ---- the parser --------------------------------------------------------------------------------
 
@@ -225,9 +91,11 @@ def parse(text: str, /, **parameters: object) -> Node:
 
 class _Parser:
     def __init__(self, text: str, parameters: Mapping[str, object]) -> None:
-        self._lexer = _Lexer(text)
+        self._lexer = Lexer(text)
         self._parameters = parameters
         self._used: set[str] = set()
+        self._outer: list[_Group] = []
+        self._group = _Group()
 
     def parse(self) -> Node:
         node = Constant(True) if self._lexer.token.kind == "end" else self._filter()
@@ -238,53 +106,49 @@ class _Parser:
 
     def _filter(self) -> Node:
         lexer = self._lexer
-        outer: list[_Group] = []
-        group = _Group()
         while True:
             # An operand is due.
             if lexer.accept("NOT"):
-                group.nots += 1
+                self._group.nots += 1
                 continue
             if lexer.accept("("):
-                outer.append(group)
-                group = _Group()
+                self._outer.append(self._group)
+                self._group = _Group()
                 continue
-            group.add(self._leaf())
+            leaf = self._leaf()  # which may end groups
+            self._group.add(leaf)
             # An operand has been read: close what it ends.
-            while outer and lexer.accept(")"):
-                inner, group = group.close(), outer.pop()
-                group.add(inner)
+            while self._outer and lexer.accept(")"):
+                inner, self._group = self._group.close(), self._outer.pop()
+                self._group.add(inner)
             if lexer.accept("OR"):
-                group.close_and()
+                self._group.close_and()
             elif not lexer.accept("AND"):
                 break
-        if outer:
+        if self._outer:
             raise lexer.unexpected("AND, OR or )")
         if lexer.token.kind != "end":
             raise lexer.unexpected("AND, OR or the end")
-        return group.close()
+        return self._group.close()
 
     # -- leaves --
 
     def _leaf(self) -> Node:
-        lexer = self._lexer
-        if lexer.is_function():
+        if self._lexer.is_function():
             return self._function()
-        if lexer.token.kind in ("name", "quoted"):
-            return self._test(lexer.take().text)
-        start = lexer.token.start
-        value = self._constant("a name, a constant, NOT or (")
-        if isinstance(value, bool) and not lexer.at(*_COMPARISONS):
-            return Constant(value)
-        if not lexer.at(*_COMPARISONS):
-            raise lexer.unexpected("a comparison")
-        operator = _MIRRORED[lexer.take().text]
-        if lexer.token.kind not in ("name", "quoted") or lexer.is_function():
-            if self._at_constant():
-                raise FilterSyntaxError("two constants are compared", lexer.token.start)
-            raise lexer.unexpected("a name")
-        path = lexer.take().text
-        return Compare(path, operator, _comparable(operator, value, start))
+        # Only the first operand can have opened what was taken for parentheses of a condition.
+        reader = Reader(self._lexer, self._constant, self._is_around_operand)
+        return self._test(reader.read("a name, a constant, NOT or ("))
+
+    def _is_around_operand(self) -> bool:
+        """Close the group, if nothing but the operand before this parenthesis stands in it."""
+        if not self._outer or self._group.ors or self._group.ands or self._group.nots:
+            return False
+        self._group = self._outer.pop()
+        return self._lexer.accept(")")
+
+    def _operand(self) -> Term:
+        return Reader(self._lexer, self._constant, lambda: False).read()
 
     def _function(self) -> Node:
         lexer = self._lexer
@@ -318,41 +182,67 @@ class _Parser:
             raise FilterSyntaxError(f"in the regex: {error}", position) from None
         return Matches(path, regex)
 
-    def _test(self, path: str) -> Node:
-        lexer = self._lexer
+    def _test(self, left: Term) -> Node:
+        lexer, operand = self._lexer, left.operand
         if lexer.at(*_COMPARISONS):
-            operator = lexer.take().text
-            start = lexer.token.start
-            return Compare(path, operator, _comparable(operator, self._constant(), start))
-        if lexer.accept("IS"):
+            return self._comparison(left)
+        if isinstance(operand, Value) and isinstance(operand.constant, bool):
+            return Constant(operand.constant)
+        path = operand.path if isinstance(operand, Name) else None
+        if path is not None and lexer.accept("IS"):
             negated = lexer.accept("NOT")
             lexer.expect("NULL")
             return Not(IsNull(path)) if negated else IsNull(path)
         if lexer.accept("NOT"):
-            return Not(self._word_test(path))
-        if lexer.at("BETWEEN", "IN", "LIKE", "ILIKE"):
-            return self._word_test(path)
+            if path is None and not lexer.at("BETWEEN"):
+                raise lexer.unexpected("BETWEEN")
+            return Not(self._word_test(left))
+        if lexer.at("BETWEEN") or (path is not None and lexer.at("IN", "LIKE", "ILIKE")):
+            return self._word_test(left)
+        if path is None:
+            raise lexer.unexpected("a comparison")
         return Compare(path, "=", True)
 
-    def _word_test(self, path: str) -> Node:
+    def _word_test(self, left: Term) -> Node:
         lexer = self._lexer
         if lexer.accept("BETWEEN"):
-            return self._between(path)
+            return self._between(left)
+        assert isinstance(left.operand, Name)
+        path = left.operand.path
         if lexer.accept("IN"):
             return self._in(path)
         if lexer.at("LIKE", "ILIKE"):
             return self._like(path, fold=lexer.take().text == "ILIKE")
         raise lexer.unexpected("BETWEEN, IN, LIKE or ILIKE")
 
-    def _between(self, path: str) -> Node:
-        low_start = self._lexer.token.start
-        low = _comparable("<=", self._constant(), low_start)
+    def _comparison(self, left: Term) -> Node:
+        relation = self._lexer.take().text
+        right = self._operand()
+        _must_name(left, right)
+        _must_compare(relation, right)
+        _must_compare(relation, left)
+        match left.operand, right.operand:
+            case Name(path), Value(constant):
+                return Compare(path, relation, constant)
+            case Value(constant), Name(path):
+                return Compare(path, _MIRRORED[relation], constant)
+        return Computed(relation, (left.operand, right.operand))
+
+    def _between(self, left: Term) -> Node:
+        low = self._operand()
+        _must_compare("<=", low)
         self._lexer.expect("AND")
-        high_start = self._lexer.token.start
-        high = _comparable("<=", self._constant(), high_start)
-        if isinstance(low, str) != isinstance(high, str):
-            raise FilterTypeError("BETWEEN a number and a string", high_start)
-        return Between(path, low, high)
+        high = self._operand()
+        _must_name(left, low, high)
+        _must_compare("<=", high)
+        match low.operand, high.operand:
+            case Value(one), Value(other):
+                if isinstance(one, str) != isinstance(other, str):
+                    raise FilterTypeError("BETWEEN a number and a string", high.start)
+                if isinstance(left.operand, Name):
+                    return Between(left.operand.path, one, other)
+        _must_compare("<=", left)
+        return Computed("BETWEEN", (left.operand, low.operand, high.operand))
 
     def _in(self, path: str) -> Node:
         self._lexer.expect("(")
@@ -377,10 +267,6 @@ class _Parser:
 
     # -- constants --
 
-    def _at_constant(self) -> bool:
-        kinds = ("number", "string", "parameter")
-        return self._lexer.token.kind in kinds or self._lexer.at("TRUE", "FALSE", "NULL", "-")
-
     def _constant(self, expected: str = "a constant") -> Scalar:
         lexer = self._lexer
         start = lexer.token.start
@@ -396,14 +282,12 @@ class _Parser:
             return self._parameter(lexer.take())
         if lexer.is_function():
             raise FilterSyntaxError("a function is not a constant", start)
-        if lexer.token.kind in ("name", "quoted"):
-            raise FilterSyntaxError("comparing two names is not supported yet", start)
         raise lexer.unexpected(expected)
 
     def _negative_number(self) -> Scalar:
-        minus = self._lexer.take()
+        self._lexer.take()
         if self._lexer.token.kind != "number":
-            raise FilterSyntaxError("arithmetic is not supported yet", minus.start)
+            raise self._lexer.unexpected("a number")
         return -_number(self._lexer.take())
 
     def _string(self) -> tuple[str, int]:
@@ -413,7 +297,7 @@ class _Parser:
             raise FilterTypeError("this must be a string", start)
         return value, start
 
-    def _parameter(self, token: _Token) -> Scalar:
+    def _parameter(self, token: Token) -> Scalar:
         if token.text not in self._parameters:
             raise FilterTypeError(f"no value for :{token.text}", token.start)
         self._used.add(token.text)
@@ -428,7 +312,7 @@ class _Parser:
         return value
 
 
-def _number(token: _Token) -> int | float:
+def _number(token: Token) -> int | float:
     if not token.text.isdigit():
         return float(token.text)
     digits = token.text.lstrip("0")
@@ -444,3 +328,14 @@ def _comparable(operator: str, value: Scalar, start: int) -> Scalar:
     if isinstance(value, bool) and operator not in ("=", "<>"):
         raise FilterTypeError("bools have no order", start)
     return value
+
+
+def _must_name(*terms: Term) -> None:
+    if not any(names(term.operand) for term in terms):
+        raise FilterSyntaxError("there is no name in a comparison", terms[-1].start)
+
+
+def _must_compare(operator: str, term: Term) -> None:
+    """Refuse a constant, standing alone, that this operator may not compare with."""
+    if isinstance(term.operand, Value):
+        _comparable(operator, term.operand.constant, term.start)

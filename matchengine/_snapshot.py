@@ -41,6 +41,9 @@ LIMITS, DESTINATIONS, FILTERS, IDS = b"LIMI", b"DEST", b"FILT", b"IDEN"
 
 _LIMITS = [field.name for field in fields(Limits)]
 
+#: Limits that earlier versions would refuse: written only where they are not the default.
+_LATER = {field.name: field.default for field in fields(Limits) if field.name == "combinations"}
+
 #: The largest next automatic id of a file, which must stay in 64 bits when it goes on from there.
 LAST_ID = 2**63 - 1
 
@@ -129,6 +132,7 @@ def _limits_to_bytes(limits: Limits) -> bytes:
     return b"".join(
         getattr(limits, name).to_bytes(4, "little") + bytes([len(name)]) + name.encode()
         for name in _LIMITS
+        if getattr(limits, name) != _LATER.get(name)
     )
 
 

@@ -13,16 +13,18 @@ What a filter means is written down in ``docs/semantics.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, NoReturn, final
+from typing import ClassVar, NoReturn, TypeAlias, final
 
-from matchengine import _filters
-from matchengine._printer import canonical_text
+from matchengine import _filters, _operands
+from matchengine._printer import canonical_text, operand_text
 from matchengine.errors import FilterSyntaxError, FilterTypeError
 
-__all__ = ["Attribute", "Filter", "attr", "parse"]
+__all__ = ["Attribute", "Expression", "Filter", "attr", "parse"]
 
 #: What a filter can compare an attribute with. NumPy scalars count by value.
 Constant = bool | int | float | str
+Comparable: TypeAlias = "Constant | Operand"
+Number: TypeAlias = "int | float | Operand"
 
 
 @final
@@ -104,46 +106,110 @@ def _restore(ir: bytes) -> Filter:
     return filter_of(ir)
 
 
-@final
-class Attribute:
-    """An attribute of events, by the dotted path of its name: ``attr("geo.lat") > 51.5``.
+class Operand:
+    """What a filter compares: an attribute, or arithmetic on attributes and numbers.
 
-    Comparing it with a constant gives a `Filter`. Every method raises `FilterTypeError` for a
-    constant that the comparison cannot have (None, NaN, a bool where order matters, any type but
-    bool, int, float, str and their NumPy counterparts) and `LimitExceeded` where the text would
-    break the defaults of `Limits`. Each takes time linear in its constants.
+    ``+ - * /`` and unary minus give an `Expression`. Comparing with a constant or another operand
+    gives a `Filter`. Every method raises `FilterTypeError` for a constant that cannot stand there
+    (None, NaN, a bool where order matters, what is no number in arithmetic, any type but bool, int,
+    float, str and their NumPy counterparts) and `LimitExceeded` where the text would break the
+    defaults of `Limits`. Each takes time linear in its operands.
     """
 
-    __slots__ = ("_name",)
+    __slots__ = ()
     __hash__: ClassVar[None]  # type: ignore[assignment]
     #: Tells NumPy's scalars to leave ``numpy.float64(5) < attr("a")`` to us.
     __array_ufunc__: ClassVar[None] = None
+
+    def __add__(self, other: Number) -> Expression:
+        return _arithmetic("+", self, other)
+
+    def __radd__(self, other: Number) -> Expression:
+        return _arithmetic("+", other, self)
+
+    def __sub__(self, other: Number) -> Expression:
+        return _arithmetic("-", self, other)
+
+    def __rsub__(self, other: Number) -> Expression:
+        return _arithmetic("-", other, self)
+
+    def __mul__(self, other: Number) -> Expression:
+        return _arithmetic("*", self, other)
+
+    def __rmul__(self, other: Number) -> Expression:
+        return _arithmetic("*", other, self)
+
+    def __truediv__(self, other: Number) -> Expression:
+        return _arithmetic("/", self, other)
+
+    def __rtruediv__(self, other: Number) -> Expression:
+        return _arithmetic("/", other, self)
+
+    def __neg__(self) -> Expression:
+        return _arithmetic("negate", self)
+
+    def __eq__(self, other: object) -> Filter:  # type: ignore[override]
+        return self._compare("=", other)
+
+    def __ne__(self, other: object) -> Filter:  # type: ignore[override]
+        return self._compare("<>", other)
+
+    def __lt__(self, other: Comparable) -> Filter:
+        return self._compare("<", other)
+
+    def __le__(self, other: Comparable) -> Filter:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Comparable) -> Filter:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Comparable) -> Filter:
+        return self._compare(">=", other)
+
+    def between(self, low: Comparable, high: Comparable) -> Filter:
+        """``... BETWEEN low AND high``, both ends included: numbers or strings."""
+        return self._compare("BETWEEN", low, high)
+
+    def _compare(self, relation: str, *others: object) -> Filter:
+        codes = [_code(other, relation) for other in others]
+        return filter_of(_operands.compare(relation, [_code(self), *codes]))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("an attribute has no value without an event: did you mean .is_true()?")
+
+
+@final
+class Expression(Operand):
+    """Arithmetic on attributes: ``attr("price") * attr("volume")``. See `Operand`."""
+
+    __slots__ = ("_code",)
+
+    def __init__(self, code: bytes) -> None:
+        """Made by the operators of `Operand`."""
+        self._code = code
+
+    def __repr__(self) -> str:
+        return f"<{operand_text(self._code)}>"
+
+
+@final
+class Attribute(Operand):
+    """An attribute of events, by the dotted path of its name: ``attr("geo.lat") > 51.5``.
+
+    It compares, and counts, like every `Operand`; the other tests take constants only, and raise
+    the same errors.
+    """
+
+    __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
         """See `attr`."""
         self._name = name
 
-    def __eq__(self, constant: object) -> Filter:  # type: ignore[override]
-        return self._leaf("=", constant)
-
-    def __ne__(self, constant: object) -> Filter:  # type: ignore[override]
-        return self._leaf("<>", constant)
-
-    def __lt__(self, constant: Constant) -> Filter:
-        return self._leaf("<", constant)
-
-    def __le__(self, constant: Constant) -> Filter:
-        return self._leaf("<=", constant)
-
-    def __gt__(self, constant: Constant) -> Filter:
-        return self._leaf(">", constant)
-
-    def __ge__(self, constant: Constant) -> Filter:
-        return self._leaf(">=", constant)
-
-    def between(self, low: Constant, high: Constant) -> Filter:
-        """``name BETWEEN low AND high``, both ends included: two numbers or two strings."""
-        return self._leaf("BETWEEN", low, high)
+    def _compare(self, relation: str, *others: object) -> Filter:
+        if any(isinstance(other, Operand) for other in others):
+            return super()._compare(relation, *others)
+        return self._leaf(relation, *others)
 
     def isin(self, constants: Iterable[Constant]) -> Filter:
         """``name IN (...)``: equal to one of the constants, of which there is at least one."""
@@ -205,15 +271,10 @@ class Attribute:
         """``name = FALSE``."""
         return self._leaf("=", False)
 
-    def __bool__(self) -> NoReturn:
-        raise TypeError("an attribute has no value without an event: did you mean .is_true()?")
-
     def __repr__(self) -> str:
         return f"attr({self._name!r})"
 
     def _leaf(self, op: str, *constants: object) -> Filter:
-        if any(isinstance(constant, Attribute) for constant in constants):
-            raise FilterTypeError("comparing two attributes is not supported in this version")
         return filter_of(_filters.leaf(op, self._name, constants))
 
     def _like(self, op: str, pattern: str, escape: str | None) -> Filter:
@@ -221,6 +282,19 @@ class Attribute:
             # In the filter's bytes, an empty escape says that there is none.
             raise FilterSyntaxError("ESCAPE takes exactly one character")
         return self._leaf(op, pattern, "" if escape is None else escape)
+
+
+def _code(operand: object, relation: str | None = None) -> bytes:
+    """The code of an operand; of a constant, one that may stand in arithmetic or be compared."""
+    if isinstance(operand, Expression):
+        return operand._code
+    if isinstance(operand, Attribute):
+        return _operands.name(operand._name)
+    return _operands.constant(operand, relation)
+
+
+def _arithmetic(op: str, *operands: object) -> Expression:
+    return Expression(_operands.join(op, [_code(operand) for operand in operands]))
 
 
 def attr(name: str) -> Attribute:

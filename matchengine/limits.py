@@ -46,6 +46,9 @@ class Limits:
     filter_states: int = 65_536
     #: Bytes of a JSON line of `add_many`.
     line_bytes: int = 8 << 20
+    #: Combinations of values that a predicate with several attributes looks at, such as ``a < b``:
+    #: beyond it, the predicate is unknown. Nothing is refused.
+    combinations: int = 65_536
 
     def __post_init__(self) -> None:
         """Refuse what is no bound."""

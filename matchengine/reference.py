@@ -19,6 +19,7 @@ three parts:
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from array import array
@@ -27,11 +28,13 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
+from matchengine._reference_arithmetic import MAX_COMBINATIONS, calculate, kind, names
 from matchengine._reference_filter import (
     Affix,
     And,
     Between,
     Compare,
+    Computed,
     Constant,
     Exists,
     In,
@@ -43,14 +46,14 @@ from matchengine._reference_filter import (
     Not,
     Or,
 )
-from matchengine._reference_like import like
-from matchengine._reference_parser import (
+from matchengine._reference_lexer import (
     FilterError,
     FilterLimitError,
     FilterSyntaxError,
     FilterTypeError,
-    parse,
 )
+from matchengine._reference_like import like
+from matchengine._reference_parser import parse
 from matchengine._reference_regex import fullmatch
 from matchengine._reference_values import (
     Scalar,
@@ -67,6 +70,7 @@ __all__ = [
     "And",
     "Between",
     "Compare",
+    "Computed",
     "Constant",
     "CountingMatcher",
     "Exists",
@@ -155,6 +159,38 @@ def _leaf(leaf: Leaf, values: list[Scalar]) -> bool | None:
     return _or(None if value is None else _holds(leaf, value) for value in values)
 
 
+# ---- computed predicates -----------------------------------------------------------------------
+
+
+def _computed(node: Computed, values: Values) -> bool | None:
+    """`node` over every combination of its attributes' values: each has one value at a time."""
+    paths = sorted(set().union(*map(names, node.operands)))
+    lists = [values.get(path, []) for path in paths]
+    if not all(lists) or (len(lists) > 1 and math.prod(map(len, lists)) > MAX_COMBINATIONS):
+        return None
+    combinations = itertools.product(*lists)
+    return _or(_combination(node, dict(zip(paths, one, strict=True))) for one in combinations)
+
+
+def _combination(node: Computed, chosen: Mapping[str, Scalar]) -> bool | None:
+    if any(value is None for value in chosen.values()):
+        return None
+    kinds = {kind(operand, chosen) for operand in node.operands}
+    unordered = bool in kinds and node.relation not in ("=", "<>")
+    if None in kinds or len(kinds) > 1 or unordered:
+        return False
+    try:
+        left, *others = (calculate(operand, chosen) for operand in node.operands)
+    except ZeroDivisionError:
+        return None
+    if any(map(_is_nan, [left, *others])):
+        return False
+    if node.relation == "BETWEEN":
+        at_most = _OPERATORS["<="]
+        return at_most(others[0], left) and at_most(left, others[1])
+    return _OPERATORS[node.relation](left, others[0])
+
+
 # ---- connectives -------------------------------------------------------------------------------
 
 
@@ -177,6 +213,8 @@ def evaluate(node: Node, values: Values) -> bool | None:
         node, answered = todo.pop()
         if isinstance(node, Leaf):
             outcomes.append(_leaf(node, values.get(node.path, [])))
+        elif isinstance(node, Computed):
+            outcomes.append(_computed(node, values))
         elif isinstance(node, Constant):
             outcomes.append(node.value)
         else:

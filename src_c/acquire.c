@@ -385,9 +385,9 @@ static bool reserve_infos(me_engine *e)
     return true;
 }
 
-static uint32_t acquire_path(me_engine *e, const filter_node *leaf)
+uint32_t acquire_path(me_engine *e, const char *name, size_t length)
 {
-    uint32_t path = paths_intern(&e->paths, leaf->path, leaf->path_length);
+    uint32_t path = paths_intern(&e->paths, name, length);
     /* A test has room for so many paths (test.h). */
     if (path != PATH_NONE && (path > TEST_SLOT_MASK / TABLE_ROW - 1 || !reserve_infos(e))) {
         paths_release(&e->paths, path);
@@ -398,7 +398,7 @@ static uint32_t acquire_path(me_engine *e, const filter_node *leaf)
 
 /* After the last use nothing of a path is left but what was learned of it, and its number may come
  * back with another name. */
-static void release_path(me_engine *e, uint32_t path)
+void release_path(me_engine *e, uint32_t path)
 {
     if (e->paths.nodes[path].uses == 1) {
         e->histories[path] = (path_history){0};
@@ -437,17 +437,16 @@ static me_status acquire_node(me_engine *e, filter_node *node, filter_writer *ou
         out->length = out->failed ? before : out->length;
         return out->failed ? ME_NOMEM : ME_OK;
     }
-    node->path_number = acquire_path(e, node);
-    if (node->path_number == PATH_NONE) {
+    if (!acquire_names(e, node, out)) {
+        out->length = before;
         return ME_NOMEM;
     }
-    filter_write_op(out, node->op);
-    filter_write_path_number(out, node->path_number);
-    write_leaf_constants(out, node);
-    me_status status = out->failed ? ME_NOMEM : acquire_leaf(e, node);
+    filter_node leaf = *node;
+    leaf_as_plain(&leaf);
+    me_status status = acquire_leaf(e, &leaf);
     if (status != ME_OK) {
         out->length = before;
-        release_path(e, node->path_number);
+        release_names(e, node);
     }
     return status;
 }
@@ -477,13 +476,15 @@ void release_filter(me_engine *e, const uint8_t *bytes, size_t length)
         if (!filter_op_is_leaf(node.op)) {
             continue;
         }
-        if (uses_constants(node.op) || uses_cuts(node.op)) {
-            release_values(e, &node, UINT32_MAX);
-        } else if (node.op == OP_PREFIX) {
-            release_prefix(e, node.path_number, &node.a);
-        } else if (filter_op_is_pattern(node.op)) {
-            release_pattern(e, &node);
+        filter_node leaf = node;
+        leaf_as_plain(&leaf);
+        if (uses_constants(leaf.op) || uses_cuts(leaf.op)) {
+            release_values(e, &leaf, UINT32_MAX);
+        } else if (leaf.op == OP_PREFIX) {
+            release_prefix(e, leaf.path_number, &leaf.a);
+        } else if (filter_op_is_pattern(leaf.op)) {
+            release_pattern(e, &leaf);
         }
-        release_path(e, node.path_number);
+        release_names(e, &node);
     }
 }

@@ -49,11 +49,16 @@ void compiler_free(me_engine *e)
     }
 }
 
-static void release_set(me_engine *e, const test *t)
+/* Gives back the set or the computation of a test. */
+static void release_parts(me_engine *e, const test *t)
 {
     test_kind kind = test_kind_of(t);
     if (kind == T_SET || kind == F_SET) {
         pool_release(&e->sets, t->lo);
+    } else if (kind == T_COMPUTE || kind == F_COMPUTE) {
+        pool_release(&e->computations, t->lo);
+        e->most_wheels = e->computations.live > 0 ? e->most_wheels : 0;
+        e->most_operands = e->computations.live > 0 ? e->most_operands : 0;
     }
 }
 
@@ -63,23 +68,23 @@ void compile_discard(me_engine *e, const test *tests, uint32_t count)
         if (test_kind_of(&tests[i]) == T_PROGRAM) {
             program *p = pool_block(&e->programs, tests[i].lo);
             for (uint32_t k = 0; k < p->count; k++) {
-                release_set(e, &p->code[k].test);
+                release_parts(e, &p->code[k].test);
             }
             pool_release(&e->programs, tests[i].lo);
         } else {
-            release_set(e, &tests[i]);
+            release_parts(e, &tests[i]);
         }
     }
 }
 
-/* Sets that stand in no test: their leaf was settled, lies in a part that never holds, or the
+/* Sets and computations that stand in no test: their leaf was settled, lies in a part that never holds, or the
  * compilation failed. */
-static void release_unused_sets(me_engine *e)
+static void release_unused(me_engine *e)
 {
     compiler *c = e->compiler;
     for (uint32_t i = 0; i < c->node_count; i++) {
         if (node_is_leaf(&c->nodes[i]) && !c->nodes[i].tested) {
-            release_set(e, &c->nodes[i].test);
+            release_parts(e, &c->nodes[i].test);
         }
     }
 }
@@ -111,7 +116,7 @@ bool compile_leaves(me_engine *e, const uint8_t *bytes, size_t length)
 
 void compile_forget_leaves(me_engine *e)
 {
-    release_unused_sets(e);
+    release_unused(e);
     e->compiler->node_count = 0;
 }
 
@@ -184,11 +189,11 @@ me_status compile(me_engine *e, const uint8_t *bytes, size_t length, plan *out)
     begin(e);
     *out = (plan){0};
     bool done = compile_parts(e, bytes, length, out);
-    release_unused_sets(e);
+    release_unused(e);
     if (!done) {
         for (uint32_t i = 0; i < c->node_count; i++) {
             if (node_is_leaf(&c->nodes[i]) && c->nodes[i].tested) {
-                release_set(e, &c->nodes[i].test);
+                release_parts(e, &c->nodes[i].test);
             }
         }
         return ME_NOMEM;

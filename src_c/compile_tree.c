@@ -64,6 +64,23 @@ static bool make_set(me_engine *e, node *n, uint32_t slot)
     return true;
 }
 
+static bool read_compute(me_engine *e, node *n, const filter_node *leaf)
+{
+    uint32_t number = computation_new(&e->computations, leaf);
+    if (number == POOL_NONE) {
+        return false;
+    }
+    const computation *c = pool_block(&e->computations, number);
+    uint32_t operands = 2 * c->path_count + c->height, rarest = c->paths[0];
+    for (uint32_t i = 1; i < c->path_count; i++) {
+        rarest = cost_present(e, c->paths[i]) < cost_present(e, rarest) ? c->paths[i] : rarest;
+    }
+    e->most_wheels = c->path_count > e->most_wheels ? c->path_count : e->most_wheels;
+    e->most_operands = operands > e->most_operands ? operands : e->most_operands;
+    n->test = test_make(T_COMPUTE, slot_code(rarest), number, 0);
+    return true;
+}
+
 static bool read_leaf(me_engine *e, node *n, const filter_node *leaf)
 {
     uint32_t slot = slot_code(leaf->path_number), lo, width;
@@ -91,6 +108,8 @@ static bool read_leaf(me_engine *e, node *n, const filter_node *leaf)
     case OP_MATCHES:
         n->test = test_make(T_PATTERN, slot, pattern_of_leaf(e, leaf), 0);
         return true;
+    case OP_COMPUTE:
+        return read_compute(e, n, leaf);
     default:
         range_of_leaf(e, leaf, &lo, &width);
         n->test = test_make(T_INTERVAL, slot_label(leaf->path_number), lo, width);
@@ -119,6 +138,7 @@ bool compile_read(me_engine *e, const uint8_t *bytes, size_t length)
     uint32_t stacked = 0;
     while (filter_next(&r, &leaf)) {
         uint32_t at = c->node_count;
+        leaf_as_plain(&leaf);
         if (!ROOM(c->nodes, c->node_cap, at + 1) || !ROOM(c->stack, c->stack_cap, stacked + 1)) {
             return false;
         }
@@ -205,16 +225,26 @@ static double cost_of_leaf(const me_engine *e, const node *n)
     }
 }
 
+/* The leaf cannot hold without a value on this path. */
+static void need_path(me_engine *e, node *n, uint32_t path)
+{
+    double present = cost_present(e, path), *cost = &e->compiler->bit_costs[sieve_bit(path)];
+    *cost = present < *cost ? present : *cost;
+    sieve_set(&n->bits, sieve_bit(path));
+}
+
 static void estimate_leaf(me_engine *e, node *n)
 {
     n->outcome = n->test.lo == LABEL_NEVER && test_kind_of(&n->test) == T_INTERVAL
                      ? OUTCOME_NEVER
                      : OUTCOME_DEPENDS;
-    if (!holds_when_missing(&n->test)) {
-        uint32_t path = test_path(&n->test);
-        double present = cost_present(e, path), *cost = &e->compiler->bit_costs[sieve_bit(path)];
-        *cost = present < *cost ? present : *cost;
-        sieve_set(&n->bits, sieve_bit(path));
+    if (n->op == OP_COMPUTE) {
+        const computation *c = pool_block(&e->computations, n->test.lo);
+        for (uint32_t i = 0; i < c->path_count; i++) {
+            need_path(e, n, c->paths[i]);
+        }
+    } else if (!holds_when_missing(&n->test)) {
+        need_path(e, n, test_path(&n->test));
     }
     n->cost = cost_of_leaf(e, n);
 }

@@ -78,7 +78,7 @@ void compile_estimate(me_engine *e);
 /* compile_anchor.c: step 4. `single` is the cover's only leaf, NODE_NONE when it has several. */
 bool compile_anchors(me_engine *e, uint32_t *single);
 
-/* Fills in the leaf because of which the filter compiled last has its expense. False: no memory. */
+/* compile_blame.c: fills in the leaf because of which the filter compiled last has its expense. False: no memory. */
 bool compile_blame(me_engine *e, me_diagnosis *out);
 
 /* compile_code.c: step 5. */

@@ -23,8 +23,7 @@ static cover_note note_of_term(const formula *f, const term *t, uint64_t seed)
         if (negated ? leaf->op != OP_EXISTS : leaf->op != OP_IS_NULL) {
             note.present |= present_bit(leaf->path);
         }
-        if (!negated && leaf->op != OP_IS_NULL && leaf->set.kind == SET_FINITE &&
-            leaf->set.count == 1) {
+        if (!negated && leaf->set.kind == SET_FINITE && leaf->set.count == 1) {
             note.equal |= equal_bits(leaf, seed);
         }
     }

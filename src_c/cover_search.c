@@ -7,7 +7,7 @@
  *
  * Two witnesses a term, with small and with large values, leave of the ranges those that hold both.
  * A witness is small, and so is what it touches: this costs about two matches of an event with the
- * attributes of f. Where no witness is at hand (a regex) all subscriptions are looked at.
+ * attributes of f. Where no witness is at hand (a regex, arithmetic) all subscriptions are looked at.
  *
  * For what f covers, or overlaps with, the notes of all subscriptions are swept (cover_note.h).
  */
@@ -90,7 +90,14 @@ static void add_handle(search *s, uint32_t handle)
 static bool is_candidate(const search *s, uint32_t handle)
 {
     const cover_note *note = &s->e->notes[handle];
-    return s->relation != ME_COVERED || note_demands(note, &s->note);
+    switch (s->relation) {
+    case ME_COVERING:
+        return note_demands(&s->note, note);
+    case ME_COVERED:
+        return note_demands(note, &s->note);
+    default:
+        return true;
+    }
 }
 
 /* Of two filters without NOT neither forbids what the other demands. */
@@ -103,7 +110,7 @@ static bool overlaps_plainly(const search *s, uint32_t handle)
 
 static void sweep(search *s)
 {
-    bool notes = s->relation != ME_COVERING;
+    bool notes = s->e->keeps_notes;
     s->ev->result_count = 0;
     for (uint32_t i = 0; i < s->e->handle_count && !is_done(s); i++) {
         if ((notes && !is_candidate(s, i)) || s->e->sources[i] == NULL) {
@@ -126,7 +133,8 @@ static made pick(search *s, const formula_leaf *leaf, bool large, me_value *v)
         *v = value_of_null();
         return MADE;
     }
-    return value_set_member(&leaf->set, large, &s->arena, v) ? MADE : NOT_MADE;
+    return leaf->op != OP_COMPUTE && value_set_member(&leaf->set, large, &s->arena, v) ? MADE
+                                                                                       : NOT_MADE;
 }
 
 static bool put(search *s, uint32_t path, const me_value *v)
@@ -160,7 +168,7 @@ static made put_path(search *s, const term *t, uint32_t from, uint32_t to, bool 
     for (uint32_t i = from; i < to; i++) {
         const formula_leaf *leaf = literal_leaf(f, t->literals[i]);
         me_value v;
-        if (literal_negated(t->literals[i])) {
+        if (literal_negated(t->literals[i]) && leaf->op != OP_COMPUTE) {
             forbidden |= leaf->op != OP_EXISTS;
             continue;
         }

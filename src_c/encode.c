@@ -43,6 +43,14 @@ void encode_reset(me_event *ev)
     sieve_set(&ev->bits, SIEVE_NOTHING);
 }
 
+static bool make_room_to_compute(const me_engine *e, me_event *ev, uint32_t entries)
+{
+    heap *h = &ev->log.heap;
+    return heap_reserve(h, &ev->numbers, &ev->numbers_cap, entries, sizeof(me_value)) &&
+           heap_reserve(h, &ev->wheels, &ev->wheels_cap, e->most_wheels, sizeof(uint32_t)) &&
+           heap_reserve(h, &ev->operands, &ev->operands_cap, e->most_operands, sizeof(me_value));
+}
+
 static bool make_room(const me_engine *e, me_event *ev)
 {
     heap *h = &ev->log.heap;
@@ -60,6 +68,7 @@ static bool make_room(const me_engine *e, me_event *ev)
     return heap_reserve(h, &ev->codes, &ev->codes_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->labels, &ev->labels_cap, entries, sizeof(uint32_t)) &&
            heap_reserve(h, &ev->touched, &ev->touched_cap, entries, sizeof(uint32_t)) &&
+           (e->computations.live == 0 || make_room_to_compute(e, ev, entries)) &&
            (e->pattern_count == 0 || (marks_begin(&ev->patterns, h, e->pattern_count) &&
                                       marks_begin(&ev->tried, h, e->pattern_count)));
 }
@@ -231,9 +240,13 @@ static void resolve(const me_engine *e, me_event *ev, uint32_t from, uint32_t to
 
 static void hash_values(const me_engine *e, me_event *ev, chunk *c)
 {
+    bool computes = e->computations.live > 0;
     for (uint32_t k = 0; k < c->count; k++) {
         event_entry *entry = &ev->log.entries[c->entries[k]];
         const path_info *info = &e->infos[entry->path];
+        if (computes) { /* the canonical form does not tell 5.0 from 5 */
+            ev->numbers[c->entries[k]] = arithmetic_operand(entry->value);
+        }
         entry->value = value_canonical(entry->value);
         uint32_t code = code_of_type(&entry->value);
         ev->codes[c->entries[k]] = code;

@@ -19,6 +19,7 @@ const me_limits me_default_limits = {
     .regex_ranges = 32768,
     .regex_depth = 1000,
     .filter_states = 65536,
+    .combinations = 65536,
 };
 
 const char *me_status_text(me_status status)
@@ -71,6 +72,7 @@ me_engine *me_engine_new(const me_limits *limits, uint64_t seed)
     pool_init(&e->programs, &e->parts[ME_PROGRAMS]);
     pool_init(&e->sets, &e->parts[ME_SETS]);
     pool_init(&e->lists, &e->parts[ME_LISTS]);
+    pool_init(&e->computations, &e->parts[ME_PROGRAMS]);
     e->lock = rwlock_new(&e->heap);
     if (e->lock == NULL || !paths_init(&e->paths, &e->parts[ME_PATHS], seed) ||
         !constants_init(&e->constants, &e->parts[ME_CONSTANTS], seed) ||
@@ -137,6 +139,7 @@ void me_engine_free(me_engine *e)
     pool_free(&e->programs);
     pool_free(&e->sets);
     pool_free(&e->lists);
+    pool_free(&e->computations);
     bodies_free(&e->bodies);
     clusters_free(&e->clusters);
     constants_free(&e->constants);

@@ -21,6 +21,7 @@
 
 #include "bodies.h"
 #include "clusters.h"
+#include "computation.h"
 #include "constants.h"
 #include "cuts.h"
 #include "filter.h"
@@ -98,8 +99,9 @@ struct me_engine {
     constants constants;
     clusters clusters;
     bodies bodies;
-    pool programs, sets, lists;
-    bool lists_unsorted; /* only while a relabel moves rows */
+    pool programs, sets, lists, computations;
+    uint32_t most_wheels, most_operands; /* that a computation needs of a scratch (evaluate.c) */
+    bool lists_unsorted;                 /* only while a relabel moves rows */
     pattern *patterns;
     uint32_t pattern_count, pattern_cap, pattern_free;
     uint32_t always; /* the cluster every event looks into */
@@ -134,13 +136,32 @@ me_status acquire_filter(me_engine *e, const uint8_t *bytes, size_t length, filt
 /* Gives back the references of the leaves of a stored filter. Never fails. */
 void release_filter(me_engine *e, const uint8_t *bytes, size_t length);
 
+/* A path by its name, and given back; PATH_NONE: no memory. */
+uint32_t acquire_path(me_engine *e, const char *name, size_t length);
+void release_path(me_engine *e, uint32_t path);
+
+/* acquire_names.c: writes the stored form of a leaf, taking its paths; `leaf` is then the stored
+ * one. False: no memory, nothing taken, and garbage behind what was written. And given back. */
+bool acquire_names(me_engine *e, filter_node *leaf, filter_writer *out);
+void release_names(me_engine *e, const filter_node *leaf);
+
 /* The cuts of a path that values like `v` (a number or a string) lie among, or NULL. */
 static inline const cuts *cuts_for(const path_info *info, const me_value *v)
 {
     return v->type == ME_STRING ? info->strings : &info->numbers;
 }
 
-/* The constants of a leaf, as they were given. */
+/* What a leaf of a stored filter asks of the tables: a computed predicate that is as good as a plain
+ * leaf (expression.h) asks what that one does. */
+static inline void leaf_as_plain(filter_node *leaf)
+{
+    filter_node plain;
+    if (leaf->op == OP_COMPUTE && expression_plain(leaf, false, &plain)) {
+        *leaf = plain;
+    }
+}
+
+/* The constants of a leaf, as they were given; not of OP_COMPUTE. */
 void write_leaf_constants(filter_writer *out, const filter_node *leaf);
 
 /* The intervals of labels of a range leaf (its cuts exist). */

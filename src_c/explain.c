@@ -104,19 +104,43 @@ static bool report_rows(const me_engine *e, me_event *ev, uint32_t handle, me_ex
     return rows != NULL;
 }
 
-static bool report_leaves(const me_engine *e, me_event *ev, me_explanation *out)
+/* The paths that a leaf mentions, in order. */
+static bool report_paths(me_event *ev, const filter_node *leaf, me_leaf_report *report)
+{
+    bool one = leaf->op != OP_COMPUTE;
+    uint32_t *found = arena_array(&ev->log.arena, one ? 1 : leaf->count, sizeof *found);
+    report->paths = found;
+    if (found != NULL && one) {
+        found[report->path_count++] = leaf->path_number;
+    }
+    if (found == NULL || one) {
+        return found != NULL;
+    }
+    expression_reader code = expression_of(leaf, false);
+    expression_item item;
+    while (expression_next(&code, &item)) {
+        if (item.op == EXPRESSION_PATH) {
+            found[report->path_count++] = item.path_number;
+        }
+    }
+    return true;
+}
+
+static bool report_leaves(const me_engine *e, me_event *ev, filter_reader r, me_explanation *out)
 {
     const compiler *c = e->compiler;
     me_leaf_report *leaves = arena_array(&ev->log.arena, c->node_count, sizeof *leaves);
-    for (uint32_t i = 0; leaves != NULL && i < c->node_count; i++) {
-        if (node_is_leaf(&c->nodes[i])) {
-            leaves[out->leaf_count++] = (me_leaf_report){
-                truth_of(e, ev, &c->nodes[i]),
-                test_path(&c->nodes[i].test),
-            };
+    filter_node leaf;
+    out->leaves = leaves;
+    for (uint32_t i = 0; leaves != NULL && filter_next(&r, &leaf); i++) {
+        if (filter_op_is_leaf(leaf.op)) {
+            me_leaf_report *report = &leaves[out->leaf_count++];
+            *report = (me_leaf_report){.truth = truth_of(e, ev, &c->nodes[i])};
+            if (!report_paths(ev, &leaf, report)) {
+                return false;
+            }
         }
     }
-    out->leaves = leaves;
     return leaves != NULL;
 }
 
@@ -137,16 +161,18 @@ me_status me_engine_explain(me_engine *e, me_event *ev, uint32_t handle, me_expl
     const uint8_t *bytes;
     size_t length;
     source_size(e->sources[handle], &bytes, &length);
+    filter_reader filter = {.at = bytes, .end = bytes + length, .named = false};
     *out = (me_explanation){0};
     me_value_report *values = copy_values(ev, out);
     encode_reset(ev);
-    if (values == NULL || !encode_event(e, ev) || !compile_leaves(e, bytes, length)) {
+    if (values == NULL || !compile_leaves(e, bytes, length)) {
         return ME_NOMEM;
     }
-    for (uint32_t i = 0; i < out->value_count; i++) {
+    bool done = encode_event(e, ev); /* which makes room for what the leaves compute */
+    for (uint32_t i = 0; done && i < out->value_count; i++) {
         values[i].path = ev->log.entries[i].path;
     }
-    bool done = report_leaves(e, ev, out) && report_rows(e, ev, handle, out);
+    done = done && report_leaves(e, ev, filter, out) && report_rows(e, ev, handle, out);
     compile_forget_leaves(e);
     return done ? ME_OK : ME_NOMEM;
 }

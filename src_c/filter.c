@@ -35,6 +35,11 @@ static inline const uint8_t *read_u32(const uint8_t *at, uint32_t *number)
     return at;
 }
 
+const uint8_t *filter_read_count(const uint8_t *at, uint32_t *count)
+{
+    return read_u32(at, count);
+}
+
 static double read_double(const uint8_t *at)
 {
     uint64_t bits = 0;
@@ -82,6 +87,16 @@ static const uint8_t *read_path(const uint8_t *at, bool named, filter_node *node
     return at + node->path_length;
 }
 
+static const uint8_t *read_compute(const uint8_t *at, filter_node *node)
+{
+    uint32_t length;
+    node->items = at;
+    node->relation = (filter_op)*at;
+    node->code = read_u32(at + 1, &length);
+    node->count = (uint32_t)(node->code - at) + length;
+    return at + node->count;
+}
+
 bool filter_next(filter_reader *r, filter_node *node)
 {
     if (r->at == r->end) {
@@ -93,6 +108,10 @@ bool filter_next(filter_reader *r, filter_node *node)
         return true;
     }
     if (!filter_op_is_leaf(node->op)) {
+        return true;
+    }
+    if (node->op == OP_COMPUTE) {
+        r->at = read_compute(r->at, node);
         return true;
     }
     r->at = read_path(r->at, r->named, node);
@@ -251,14 +270,18 @@ void filter_write_value(filter_writer *w, const me_value *v)
     written_to(w, to);
 }
 
+void filter_insert_bytes(filter_writer *w, uint32_t at, const void *bytes, size_t length)
+{
+    if (room(w, length) == NULL) {
+        return;
+    }
+    memmove(w->bytes + at + length, w->bytes + at, w->length - at);
+    memcpy(w->bytes + at, bytes, length);
+    w->length += (uint32_t)length;
+}
+
 void filter_insert_count(filter_writer *w, uint32_t at, uint32_t count)
 {
     uint8_t digits[VARINT_MAX];
-    size_t size = (size_t)(put_varint(digits, count) - digits);
-    if (room(w, size) == NULL) {
-        return;
-    }
-    memmove(w->bytes + at + size, w->bytes + at, w->length - at);
-    memcpy(w->bytes + at, digits, size);
-    w->length += (uint32_t)size;
+    filter_insert_bytes(w, at, digits, (size_t)(put_varint(digits, count) - digits));
 }

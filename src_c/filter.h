@@ -12,6 +12,7 @@
  *                  LIKE, ILIKE: pattern, escape           INT zigzag varint; DOUBLE 8 bytes LE;
  *                  (two string constants; the escape      BIG, STRING varint length, bytes;
  *                  is empty when there is none)           BOOL 1 byte; NULL none
+ *     COMPUTE      relation, varint length, code         the paths are in the code (expression.h)
  *     AND, OR      varint count of operands (>= 2)
  *
  * AND and OR are flat: an operand of AND is never an AND. The empty filter is TRUE. Constants keep
@@ -49,7 +50,8 @@ typedef enum filter_op {
     OP_AND,
     OP_OR,
     OP_NOT,
-    OP_MATCHES, /* an I-Regexp (regex.h); last, so that older filters keep their bytes */
+    OP_MATCHES, /* an I-Regexp (regex.h); new ones come last: older filters keep their bytes */
+    OP_COMPUTE, /* a comparison of expressions (expression.h) */
     OP_COUNT
 } filter_op;
 
@@ -61,14 +63,15 @@ static inline bool filter_op_is_pattern(filter_op op)
 
 static inline bool filter_op_is_leaf(filter_op op)
 {
-    return (op >= OP_EQ && op <= OP_IS_NULL) || op == OP_MATCHES;
+    return (op >= OP_EQ && op <= OP_IS_NULL) || op == OP_MATCHES || op == OP_COMPUTE;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 /* One node. For a leaf: `path` (named form) or `path_number` (stored form); `a` and `b` are its
  * constants in order. For IN, `count` constants follow one another at `items` and are read with
- * filter_read_value. For AND and OR, `count` is the number of operands. */
+ * filter_read_value. For AND and OR, `count` is the number of operands. COMPUTE has no path of its
+ * own: `items` are the `count` bytes after the operator, from `code` on its code (expression.h). */
 typedef struct filter_node {
     filter_op op;
     const char *path;
@@ -77,6 +80,8 @@ typedef struct filter_node {
     uint32_t count;
     me_value a, b;
     const uint8_t *items;
+    filter_op relation; /* COMPUTE */
+    const uint8_t *code;
 } filter_node;
 
 typedef struct filter_reader {
@@ -89,6 +94,9 @@ bool filter_next(filter_reader *r, filter_node *node);
 
 /* Reads one constant at `at` and returns the byte after it. */
 const uint8_t *filter_read_value(const uint8_t *at, me_value *v);
+
+/* The same for a count, a length or the number of a path. */
+const uint8_t *filter_read_count(const uint8_t *at, uint32_t *count);
 
 /* ---- checking (filter_check.c) ---------------------------------------------------------------- */
 
@@ -139,8 +147,14 @@ void filter_write_path_number(filter_writer *w, uint32_t number);          /* st
 void filter_write_value(filter_writer *w, const me_value *v);
 void filter_write_bytes(filter_writer *w, const void *bytes, size_t length);
 
+/* Room for what filter_insert_* put in front, at most. */
+#define FILTER_HEAD 24u
+
 /* Makes room for `more` bytes at once; filters are then written without growing in between. */
 void filter_writer_reserve(filter_writer *w, size_t more);
+
+/* Writes the bytes in front of what has been written since the length was `at`. */
+void filter_insert_bytes(filter_writer *w, uint32_t at, const void *bytes, size_t length);
 
 /* Writes `count` in front of what has been written since the length was `at`: for an IN, whose
  * members are counted only when the last one has been read. */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expression.h"
 #include "regex.h"
 #include "value.h"
 
@@ -312,6 +313,72 @@ static bool check_regex(checker *c)
     return status == ME_OK;
 }
 
+/* ---- computed predicates ---- */
+
+/* One item of the code, and what it does to the operands so far. */
+static bool check_item(checker *c, expression_shape *shape)
+{
+    uint8_t op;
+    me_value path = value_of_string("", 0);
+    expression_item item = {0};
+    if (!check_byte(c, &op)) {
+        return false;
+    }
+    if (op < EXPRESSION_PATH || op >= EXPRESSION_COUNT) {
+        return bad(c, "there is no such item of an expression");
+    }
+    item.op = (expression_op)op;
+    if (op <= EXPRESSION_VALUE &&
+        (!within(c, "predicates", ++c->predicates, c->limits->predicates) ||
+         !(op == EXPRESSION_PATH ? check_string(c, &path) : check_value(c, &item.value)))) {
+        return false;
+    }
+    const char *why = NULL;
+    expression_verdict verdict = expression_add(shape, &item, &why);
+    c->status = verdict == EXPRESSION_NOMEM ? ME_NOMEM : c->status;
+    return verdict == EXPRESSION_GOOD || (verdict == EXPRESSION_BAD && bad(c, why));
+}
+
+static bool check_code(checker *c, filter_op relation, uint32_t *depth)
+{
+    expression_shape shape = {.heap = &c->heap};
+    const char *why = NULL;
+    bool good = true;
+    while (good && c->at < c->end) {
+        good = check_item(c, &shape);
+    }
+    if (good && expression_close(&shape, relation, depth, &why) != EXPRESSION_GOOD) {
+        good = bad(c, why);
+    }
+    expression_shape_free(&shape);
+    return good;
+}
+
+static bool check_compute(checker *c)
+{
+    uint8_t relation;
+    uint64_t length;
+    uint32_t depth = 0;
+    if (!check_byte(c, &relation)) {
+        return false;
+    }
+    if (relation < OP_EQ || relation > OP_BETWEEN) {
+        return bad(c, "there is no such comparison of expressions");
+    }
+    if (!check_varint(c, UINT32_MAX, &length)) {
+        return false;
+    }
+    if (length > (size_t)(c->end - c->at)) {
+        return bad(c, "truncated");
+    }
+    const uint8_t *end = c->end;
+    c->end = c->at + length;
+    bool good = check_code(c, (filter_op)relation, &depth);
+    c->end = end;
+    /* NOT of a BETWEEN is written inside it. */
+    return good && push(c, relation == OP_BETWEEN ? OP_BETWEEN : OP_COMPUTE, depth);
+}
+
 static bool check_leaf(checker *c, filter_op op)
 {
     me_value v;
@@ -347,7 +414,7 @@ static bool check_not(checker *c)
     case OP_LIKE:
     case OP_ILIKE:
     case OP_IS_NULL:
-        return push(c, OP_NOT, 0);
+        return push(c, OP_NOT, o.depth);
     default:
         return push(c, OP_NOT, o.depth + 1 + (o.op == OP_AND || o.op == OP_OR));
     }
@@ -390,6 +457,8 @@ static bool check_node(checker *c)
     case OP_AND:
     case OP_OR:
         return check_connective(c, op);
+    case OP_COMPUTE:
+        return check_compute(c);
     default:
         return filter_op_is_leaf(op) ? check_leaf(c, op) && push(c, op, 0)
                                      : bad(c, "there is no such operator");

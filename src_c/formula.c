@@ -1,6 +1,10 @@
 /* formula.c - reading a filter; its terms are made in formula_terms.c. */
 #include "formula.h"
 
+#include <string.h>
+
+#include "expression.h"
+
 /* ---- paths ---------------------------------------------------------------------------------------- */
 
 void path_names_init(path_names *n, const paths *known, heap *h)
@@ -32,10 +36,50 @@ static uint32_t number_of(path_names *n, const char *name, size_t length)
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
+/* The code with the numbers of paths, so that filters in either form compare. */
+static bool read_code(const filter_node *node, bool named, path_names *names, arena *a,
+                      formula_leaf *out)
+{
+    expression_reader code = expression_of(node, named);
+    const uint8_t *start = code.at;
+    uint8_t *bytes = (uint8_t *)arena_bytes(a, 1 + 5 * (size_t)(code.end - start));
+    expression_item item;
+    if (bytes == NULL) {
+        return false;
+    }
+    out->code = bytes;
+    *bytes++ = (uint8_t)node->relation;
+    for (; expression_next(&code, &item); start = code.at) {
+        if (item.op != EXPRESSION_PATH) {
+            memcpy(bytes, start, (size_t)(code.at - start));
+            bytes += code.at - start;
+            continue;
+        }
+        uint32_t path = named ? number_of(names, item.path, item.path_length) : item.path_number;
+        if (path == PATH_NONE) {
+            return false;
+        }
+        out->path = out->path == PATH_NONE ? path : out->path;
+        *bytes++ = EXPRESSION_PATH;
+        memcpy(bytes, &path, sizeof path);
+        bytes += sizeof path;
+    }
+    out->code_length = (size_t)(bytes - out->code);
+    return true;
+}
+
 static bool read_leaf(const filter_node *node, bool named, path_names *names, arena *a,
                       formula_leaf *out)
 {
-    *out = (formula_leaf){.op = node->op};
+    filter_node plain;
+    *out = (formula_leaf){.op = node->op, .path = PATH_NONE};
+    if (node->op == OP_COMPUTE) {
+        if (!expression_plain(node, named, &plain)) {
+            return read_code(node, named, names, a, out);
+        }
+        node = &plain;
+        out->op = plain.op;
+    }
     out->path = named ? number_of(names, node->path, node->path_length) : node->path_number;
     return out->path != PATH_NONE && (node->op == OP_IS_NULL || value_set_read(node, a, &out->set));
 }

@@ -13,6 +13,8 @@
  * that the terms say less than the filter: they hold whenever it holds, and perhaps oftener.
  * Whoever asks must be right for the terms; then it is right for the filter.
  *
+ * A computed predicate (expression.h) is a leaf of which no more is known than that it is itself.
+ *
  * Values of arrays are looked at one by one by each leaf, so two literals of one path contradict
  * each other only where one forbids what the other demands. With `single` values, ranges that do not
  * meet do so, too.
@@ -39,8 +41,10 @@ void path_names_free(path_names *n);
 
 typedef struct formula_leaf {
     filter_op op;
-    uint32_t path;
-    value_set set; /* unless op is IS NULL */
+    uint32_t path;       /* COMPUTE: the first of its paths */
+    value_set set;       /* unless op is IS NULL or COMPUTE */
+    const uint8_t *code; /* COMPUTE: the same bytes mean the same */
+    size_t code_length;
 } formula_leaf;
 
 typedef struct formula_node {

@@ -21,6 +21,20 @@ typedef struct term_list {
     term **terms;
 } term_list;
 
+static bool has_set(const formula_leaf *leaf)
+{
+    return leaf->op != OP_EXISTS && leaf->op != OP_IS_NULL && leaf->op != OP_COMPUTE;
+}
+
+/* Are all values that satisfy the leaf `a` among those that satisfy `b`? */
+static bool is_within(const formula_leaf *a, const formula_leaf *b)
+{
+    if (a->op == OP_COMPUTE && b->op == OP_COMPUTE) {
+        return a->code_length == b->code_length && memcmp(a->code, b->code, a->code_length) == 0;
+    }
+    return has_set(a) && has_set(b) && value_set_within(&a->set, &b->set);
+}
+
 /* ---- two literals of one path ---------------------------------------------------------------------- */
 
 bool literal_implies(const formula *f, literal a, const formula *g, literal b)
@@ -35,10 +49,7 @@ bool literal_implies(const formula *f, literal a, const formula *g, literal b)
     if (y->op == OP_IS_NULL) {
         return not_y ? no_null : missing || (x->op == OP_IS_NULL && !not_x);
     }
-    if (x->op == OP_EXISTS || x->op == OP_IS_NULL || not_x != not_y) {
-        return false;
-    }
-    return not_x ? value_set_within(&y->set, &x->set) : value_set_within(&x->set, &y->set);
+    return not_x == not_y && (not_x ? is_within(y, x) : is_within(x, y));
 }
 
 /* A literal that is true contradicts one that is false. */
@@ -50,7 +61,7 @@ static bool forbids(const formula_leaf *yes, const formula_leaf *no)
     if (yes->op == OP_IS_NULL) {
         return true; /* what is false is there, and no null */
     }
-    return no->op != OP_IS_NULL && yes->op != OP_EXISTS && value_set_within(&yes->set, &no->set);
+    return is_within(yes, no);
 }
 
 bool literals_conflict(const formula *f, literal a, const formula *g, literal b, bool single)
@@ -69,7 +80,7 @@ bool literals_conflict(const formula *f, literal a, const formula *g, literal b,
     if (x->op == OP_IS_NULL || y->op == OP_IS_NULL) {
         return x->op != y->op;
     }
-    return !value_set_meets(&x->set, &y->set);
+    return has_set(x) && has_set(y) && !value_set_meets(&x->set, &y->set);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------- */
@@ -184,7 +195,7 @@ static bool make_or(const term_list *operands, uint32_t count, arena *a, term_li
 static bool is_empty(const formula *f, literal l)
 {
     const formula_leaf *leaf = literal_leaf(f, l);
-    return !literal_negated(l) && leaf->op != OP_IS_NULL && leaf->set.kind == SET_EMPTY;
+    return !literal_negated(l) && has_set(leaf) && leaf->set.kind == SET_EMPTY;
 }
 
 #define FEW_LITERALS 16u

@@ -25,17 +25,45 @@ uint32_t me_engine_destination(const me_engine *e, uint32_t handle)
 
 /* ---- the filter back, with names ------------------------------------------------------------------ */
 
-static bool write_leaf(const me_engine *e, filter_writer *w, const filter_node *leaf)
+/* Writes a path after the byte that says what it belongs to. */
+static bool write_path(const me_engine *e, filter_writer *w, uint8_t op, uint32_t path)
 {
-    size_t length = paths_name(&e->paths, leaf->path_number, NULL, 0);
+    size_t length = paths_name(&e->paths, path, NULL, 0);
     char *name = heap_alloc(w->heap, length > 0 ? length : 1);
     if (name == NULL) {
         return false;
     }
-    paths_name(&e->paths, leaf->path_number, name, length);
-    filter_write_op(w, leaf->op);
+    paths_name(&e->paths, path, name, length);
+    filter_write_bytes(w, &op, 1);
     filter_write_path(w, name, length);
     heap_free(w->heap, name, length > 0 ? length : 1);
+    return !w->failed;
+}
+
+static bool write_compute(const me_engine *e, filter_writer *w, const filter_node *leaf)
+{
+    expression_reader code = expression_of(leaf, false);
+    expression_item item;
+    uint32_t start = w->length;
+    while (expression_next(&code, &item)) {
+        if (item.op != EXPRESSION_PATH) {
+            expression_write(w, &item);
+        } else if (!write_path(e, w, EXPRESSION_PATH, item.path_number)) {
+            return false;
+        }
+    }
+    expression_finish(w, start, leaf->relation);
+    return !w->failed;
+}
+
+static bool write_leaf(const me_engine *e, filter_writer *w, const filter_node *leaf)
+{
+    if (leaf->op == OP_COMPUTE) {
+        return write_compute(e, w, leaf);
+    }
+    if (!write_path(e, w, (uint8_t)leaf->op, leaf->path_number)) {
+        return false;
+    }
     write_leaf_constants(w, leaf);
     return !w->failed;
 }

@@ -330,6 +330,9 @@ void me_event_free(me_event *ev)
     heap_free(h, ev->table, ev->table_paths * TABLE_ROW * sizeof(uint32_t));
     heap_free(h, ev->codes, ev->codes_cap * sizeof(uint32_t));
     heap_free(h, ev->labels, ev->labels_cap * sizeof(uint32_t));
+    heap_free(h, ev->numbers, ev->numbers_cap * sizeof(me_value));
+    heap_free(h, ev->wheels, ev->wheels_cap * sizeof(uint32_t));
+    heap_free(h, ev->operands, ev->operands_cap * sizeof(me_value));
     heap_free(h, ev->touched, ev->touched_cap * sizeof(uint32_t));
     heap_free(h, ev->probes, ev->probe_cap * sizeof(probe));
     heap_free(h, ev->patterns.stamps, ev->patterns.cap * sizeof(uint32_t));

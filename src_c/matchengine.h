@@ -69,6 +69,7 @@ typedef struct me_limits {
     uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
     uint64_t regex_depth;   /* of its parentheses: 1,000 */
     uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
+    uint64_t combinations;  /* of values that a predicate with several paths looks at: 65,536 */
 } me_limits;
 
 extern const me_limits me_default_limits;
@@ -297,7 +298,8 @@ typedef enum me_stage { ME_AT_ANCHOR, ME_AT_NEEDS, ME_AT_RESIDUAL, ME_MATCHED } 
 
 typedef struct me_leaf_report {
     me_truth truth;
-    uint32_t path;
+    uint32_t path_count;   /* several in a computed predicate, each once, */
+    const uint32_t *paths; /* in the order of the filter */
 } me_leaf_report;
 
 typedef struct me_row_report {

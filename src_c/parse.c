@@ -12,7 +12,7 @@ typedef struct operand {
     uint32_t count; /* operands of AND and OR */
 } operand;
 
-static bool open_level(parser *p)
+bool parser_open_level(parser *p)
 {
     return ++p->depth <= p->limits->filter_depth ||
            parser_limit(p, "filter_depth", p->depth, p->limits->filter_depth);
@@ -20,7 +20,7 @@ static bool open_level(parser *p)
 
 static bool open_group(parser *p)
 {
-    if (!open_level(p)) {
+    if (!parser_open_level(p)) {
         return false;
     }
     if (!heap_reserve(p->out->heap, &p->outer, &p->outer_cap, p->outer_count + 1, sizeof(group))) {
@@ -96,7 +96,7 @@ static bool parse_prefixes(parser *p)
     for (;;) {
         switch (p->now.kind) {
         case LEX_NOT:
-            if (!open_level(p)) {
+            if (!parser_open_level(p)) {
                 return false;
             }
             p->group.nots++;
@@ -185,5 +185,6 @@ me_status parse_filter(const char *text, size_t length, const me_parameter *para
     bindings_free(&p.bindings, out->heap);
     heap_free(out->heap, p.outer, p.outer_cap * sizeof(group));
     heap_free(out->heap, p.scratch, p.scratch_size);
+    heap_free(out->heap, p.yard, p.yard_cap);
     return p.status;
 }

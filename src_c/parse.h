@@ -15,6 +15,7 @@
  *
  *     parse.c           groups: AND, OR, NOT, parentheses, limits
  *     parse_leaf.c      leaves: comparisons, BETWEEN, IN, LIKE, functions
+ *     parse_operand.c   what is compared: names, constants, arithmetic
  *     parse_constant.c  constants, names, and what to say about a token that cannot be there
  *     lex.c  bind.c     tokens; parameters
  */
@@ -35,7 +36,7 @@ typedef struct me_parameter {
  * true; its heap pays for everything). Linear in the text, never recurses on its depth.
  *
  * ME_SYNTAX and ME_TYPE: error->offset is the byte where it went wrong, error->message what was
- * expected (for instance "expected a constant, got AND"). ME_FILTER_LIMIT, ME_NOMEM.
+ * expected (for instance "expected a comparison, got AND"). ME_FILTER_LIMIT, ME_NOMEM.
  * On an error `out` holds garbage that filter_writer_free releases. A parameter that the text does
  * not use, or one it lacks, is ME_TYPE. Names of parameters are unique. */
 me_status parse_filter(const char *text, size_t length, const me_parameter *parameters,

@@ -83,16 +83,8 @@ static bool is_plain_name(const token *t)
 bool parser_unexpected(parser *p, const char *expected)
 {
     const token *t = &p->now;
-    switch (t->kind) {
-    case LEX_BAD:
+    if (t->kind == LEX_BAD) {
         return parser_fail(p, ME_SYNTAX, p->lex.bad_offset, "%s", p->lex.bad_message);
-    case LEX_PLUS:
-    case LEX_MINUS:
-    case LEX_TIMES:
-    case LEX_DIVIDE:
-        return parser_fail(p, ME_SYNTAX, t->offset, "arithmetic is not supported in this version");
-    default:
-        break;
     }
     if (is_plain_name(t)) {
         return parser_fail(p, ME_SYNTAX, t->offset, "expected %s, got the name %.*s", expected,
@@ -161,8 +153,11 @@ static bool token_text(parser *p, const token *t, me_value *text)
 
 bool parser_name(parser *p, me_value *name)
 {
-    if (!at_name(p) || at_function(p)) {
+    if (!at_name(p)) {
         return parser_unexpected(p, "a name");
+    }
+    if (at_function(p)) {
+        return parser_fail(p, ME_SYNTAX, p->now.offset, "expected a name, got a function");
     }
     if (!token_text(p, &p->now, name)) {
         return false;
@@ -185,14 +180,10 @@ static bool read_number(parser *p, me_value *v)
 
 /* The minus may stand apart from its number, and leading zeros may lie between. An integer outside
  * int64 borrows its digits, so they are brought together with the minus. */
-static bool read_negative_number(parser *p, me_value *v)
+bool parser_negative_number(parser *p, me_value *v)
 {
-    size_t minus = p->now.offset;
-    advance(p);
     if (p->now.kind != LEX_NUMBER) {
-        return p->now.kind == LEX_BAD ? parser_unexpected(p, "a number")
-                                      : parser_fail(p, ME_SYNTAX, minus,
-                                                    "arithmetic is not supported in this version");
+        return parser_unexpected(p, "a number");
     }
     token number = p->now;
     if (!read_number(p, v)) {
@@ -242,17 +233,6 @@ static bool read_parameter(parser *p, me_value *v)
     return true;
 }
 
-static bool refuse_name(parser *p)
-{
-    if (p->now.kind == LEX_QUOTED) {
-        return parser_fail(p, ME_SYNTAX, p->now.offset,
-                           "comparing two attributes is not supported in this version "
-                           "(a string takes single quotes)");
-    }
-    return parser_fail(p, ME_SYNTAX, p->now.offset,
-                       "comparing two attributes is not supported in this version");
-}
-
 bool parser_constant(parser *p, const char *expected, me_value *v)
 {
     switch (p->now.kind) {
@@ -271,12 +251,13 @@ bool parser_constant(parser *p, const char *expected, me_value *v)
         *v = value_of_null();
         break;
     case LEX_MINUS:
-        return read_negative_number(p, v);
+        advance(p);
+        return parser_negative_number(p, v);
     case LEX_PARAMETER:
         return read_parameter(p, v);
-    case LEX_NAME:
     case LEX_QUOTED:
-        return refuse_name(p);
+        return parser_fail(p, ME_SYNTAX, p->now.offset,
+                           "expected %s, got a name (a string takes single quotes)", expected);
     default:
         return parser_unexpected(p, expected);
     }

@@ -1,5 +1,7 @@
+/* parse_leaf.c - what a condition is: a comparison, a test of a name, a function. */
 #include <string.h>
 
+#include "expression.h"
 #include "parser.h"
 #include "regex.h"
 #include "value.h"
@@ -7,53 +9,101 @@
 /* Starts a leaf: its constants follow. */
 static bool write_leaf(parser *p, filter_op op, const me_value *path)
 {
-    if (++p->predicates > p->limits->predicates) {
-        return parser_limit(p, "predicates", p->predicates, p->limits->predicates);
+    if (!parser_count_predicate(p)) {
+        return false;
     }
     filter_write_op(p->out, op);
     filter_write_path(p->out, path->as.s, path->len);
     return true;
 }
 
+/* ---- comparisons -------------------------------------------------------------------------------- */
+
 static filter_op comparison_op(token_kind kind)
 {
     return (filter_op)((int)OP_EQ + ((int)kind - (int)LEX_EQ));
 }
 
-static bool parse_comparison(parser *p, const me_value *path)
+/* May a constant that stands alone be compared like this? */
+static bool check_term(parser *p, filter_op op, const term *t)
 {
-    filter_op op = comparison_op(p->now.kind);
-    advance(p);
-    me_value v;
-    if (!parser_constant_for(p, op, &v) || !write_leaf(p, op, path)) {
+    const char *why = t->kind == TERM_VALUE ? filter_constant_error(op, &t->value) : NULL;
+    return why == NULL || parser_fail(p, ME_TYPE, t->offset, "%s", why);
+}
+
+/* All terms have been read: there must be a name among them. */
+static bool check_paths(parser *p, const predicate *q)
+{
+    return q->paths > 0 || parser_fail(p, ME_SYNTAX, q->terms[q->count - 1].offset,
+                                       "one side of a comparison must have a name in it");
+}
+
+/* What is no path against constants becomes code. */
+static bool write_compute(parser *p, predicate *q, filter_op relation)
+{
+    if (!parser_write_terms(p, q)) {
         return false;
     }
-    filter_write_value(p->out, &v);
+    expression_finish(p->out, q->start, relation);
     return true;
 }
 
-static bool parse_between(parser *p, const me_value *path)
+static bool write_plain(parser *p, filter_op op, const term *path, const term *value)
 {
-    me_value low, high;
-    advance(p);
-    if (!parser_constant_for(p, OP_BETWEEN, &low) || !parser_expect(p, LEX_AND, "AND")) {
+    if (!write_leaf(p, op, &path->value)) {
         return false;
     }
-    size_t offset = p->now.offset;
-    if (!parser_constant_for(p, OP_BETWEEN, &high)) {
-        return false;
-    }
-    const char *why = filter_between_error(&low, &high);
-    if (why != NULL) {
-        return parser_fail(p, ME_TYPE, offset, "%s", why);
-    }
-    if (!write_leaf(p, OP_BETWEEN, path)) {
-        return false;
-    }
-    filter_write_value(p->out, &low);
-    filter_write_value(p->out, &high);
+    filter_write_value(p->out, &value->value);
     return true;
 }
+
+/* 5 < a is a > 5. */
+static bool parse_comparison(parser *p, predicate *q)
+{
+    static const filter_op mirrored[] = {OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE};
+    token_kind kind = p->now.kind;
+    filter_op op = comparison_op(kind);
+    const term *left = &q->terms[0], *right = &q->terms[1];
+    advance(p);
+    if (!parse_operand(p, q) || !check_paths(p, q) || !check_term(p, op, right) ||
+        !check_term(p, op, left)) {
+        return false;
+    }
+    if (left->kind == TERM_PATH && right->kind == TERM_VALUE) {
+        return write_plain(p, op, left, right);
+    }
+    if (left->kind == TERM_VALUE && right->kind == TERM_PATH) {
+        return write_plain(p, mirrored[kind - LEX_EQ], right, left);
+    }
+    return write_compute(p, q, op);
+}
+
+static bool parse_between(parser *p, predicate *q)
+{
+    const term *tested = &q->terms[0], *low = &q->terms[1], *high = &q->terms[2];
+    advance(p);
+    if (!parse_operand(p, q) || !check_term(p, OP_BETWEEN, low) ||
+        !parser_expect(p, LEX_AND, "AND") || !parse_operand(p, q) || !check_paths(p, q) ||
+        !check_term(p, OP_BETWEEN, high)) {
+        return false;
+    }
+    if (low->kind == TERM_VALUE && high->kind == TERM_VALUE) {
+        const char *why = filter_between_error(&low->value, &high->value);
+        if (why != NULL) {
+            return parser_fail(p, ME_TYPE, high->offset, "%s", why);
+        }
+        if (tested->kind == TERM_PATH) {
+            if (!write_plain(p, OP_BETWEEN, tested, low)) {
+                return false;
+            }
+            filter_write_value(p->out, &high->value);
+            return true;
+        }
+    }
+    return check_term(p, OP_BETWEEN, tested) && write_compute(p, q, OP_BETWEEN);
+}
+
+/* ---- tests of a name ----------------------------------------------------------------------------- */
 
 static bool parse_in(parser *p, const me_value *path)
 {
@@ -140,23 +190,14 @@ static bool parse_bare_name(parser *p, const me_value *path)
     return true;
 }
 
-/* What may follow a name. */
-static bool parse_test(parser *p, const me_value *path)
+/* What else may follow a name: a test that takes constants, or nothing. */
+static bool parse_name_test(parser *p, predicate *q, bool negated)
 {
-    if (at_comparison(p)) {
-        return parse_comparison(p, path);
-    }
-    if (p->now.kind == LEX_IS) {
-        return parse_is_null(p, path);
-    }
-    bool negated = p->now.kind == LEX_NOT;
-    if (negated) {
-        advance(p);
-    }
+    const me_value *path = &q->terms[0].value;
     bool good;
     switch (p->now.kind) {
     case LEX_BETWEEN:
-        good = parse_between(p, path);
+        good = parse_between(p, q);
         break;
     case LEX_IN:
         good = parse_in(p, path);
@@ -175,49 +216,59 @@ static bool parse_test(parser *p, const me_value *path)
     return good;
 }
 
-/* 5 < a is a > 5. Alone, TRUE and FALSE are filters. */
-static bool parse_constant_first(parser *p)
+/* What may follow a constant or arithmetic. Alone, TRUE and FALSE are filters. */
+static bool parse_term_test(parser *p, predicate *q, bool negated)
 {
-    static const filter_op mirrored[] = {OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE};
-    size_t offset = p->now.offset;
-    me_value v, path;
-    if (!parser_constant(p, "a name, a constant, NOT or (", &v)) {
-        return false;
-    }
-    if (!at_comparison(p)) {
-        if (v.type != ME_BOOL) {
-            return parser_unexpected(p, "a comparison");
+    const term *t = &q->terms[0];
+    switch (p->now.kind) {
+    case LEX_BETWEEN:
+        if (!parse_between(p, q)) {
+            return false;
         }
-        filter_write_op(p->out, v.as.i ? OP_TRUE : OP_FALSE);
+        if (negated) {
+            filter_write_op(p->out, OP_NOT);
+        }
+        return true;
+    case LEX_IN:
+    case LEX_LIKE:
+    case LEX_ILIKE:
+    case LEX_IS:
+        if (t->kind == TERM_CODE) {
+            return parser_fail(p, ME_SYNTAX, p->now.offset,
+                               "IN, LIKE and IS NULL test an attribute, not an expression");
+        }
+        return parser_unexpected(p, "a comparison");
+    default:
+        return parser_unexpected(p, negated ? "BETWEEN" : "a comparison");
+    }
+}
+
+static bool is_bool(const term *t)
+{
+    return t->kind == TERM_VALUE && t->value.type == ME_BOOL;
+}
+
+static bool parse_test(parser *p, predicate *q)
+{
+    const term *t = &q->terms[0];
+    if (at_comparison(p)) {
+        return parse_comparison(p, q);
+    }
+    if (is_bool(t)) {
+        filter_write_op(p->out, t->value.as.i ? OP_TRUE : OP_FALSE);
         return true;
     }
-    filter_op op = mirrored[p->now.kind - LEX_EQ];
-    advance(p);
-    switch (p->now.kind) {
-    case LEX_NUMBER:
-    case LEX_STRING:
-    case LEX_TRUE:
-    case LEX_FALSE:
-    case LEX_NULL:
-    case LEX_MINUS:
-    case LEX_PARAMETER:
-        return parser_fail(p, ME_SYNTAX, p->now.offset, "one side of a comparison must be a name");
-    default:
-        break;
+    if (p->now.kind == LEX_IS && t->kind == TERM_PATH) {
+        return parse_is_null(p, &t->value);
     }
-    if (!parser_name(p, &path)) {
-        return false;
+    bool negated = p->now.kind == LEX_NOT;
+    if (negated) {
+        advance(p);
     }
-    const char *why = filter_constant_error(op, &v);
-    if (why != NULL) {
-        return parser_fail(p, ME_TYPE, offset, "%s", why);
-    }
-    if (!write_leaf(p, op, &path)) {
-        return false;
-    }
-    filter_write_value(p->out, &v);
-    return true;
+    return t->kind == TERM_PATH ? parse_name_test(p, q, negated) : parse_term_test(p, q, negated);
 }
+
+/* ---- functions ------------------------------------------------------------------------------------ */
 
 /* Is the token this word, given in lower case, whatever its own case? */
 static bool is_word(const token *t, const char *word)
@@ -285,6 +336,10 @@ static bool parse_function(parser *p)
     if (!parser_name(p, &path) || !write_leaf(p, op, &path)) {
         return false;
     }
+    if (p->now.kind >= LEX_PLUS && p->now.kind <= LEX_DIVIDE) {
+        return parser_fail(p, ME_SYNTAX, p->now.offset,
+                           "a function takes the name of an attribute, not an expression");
+    }
     if (op != OP_EXISTS) {
         if (!parser_expect(p, LEX_COMMA, "a comma") ||
             !(op == OP_MATCHES ? parse_regex(p, &v) : parser_constant_for(p, op, &v))) {
@@ -297,12 +352,11 @@ static bool parse_function(parser *p)
 
 bool parse_leaf(parser *p)
 {
-    if (!at_name(p)) {
-        return parse_constant_first(p);
-    }
     if (at_function(p)) {
         return parse_function(p);
     }
-    me_value path;
-    return parser_name(p, &path) && parse_test(p, &path);
+    predicate q;
+    q.start = p->out->length;
+    q.count = q.written = q.paths = q.open = 0;
+    return parse_operand(p, &q) && parse_test(p, &q);
 }

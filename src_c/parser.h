@@ -1,4 +1,4 @@
-/* parser.h - what the three files of the parser share (parse.h has the picture).
+/* parser.h - what the four files of the parser share (parse.h has the picture).
  *
  * Every function that returns bool reads what it is named after and steps over it; false means
  * that `status` and `error` say why not.
@@ -32,7 +32,29 @@ typedef struct parser {
     bindings bindings;
     char *scratch; /* strings whose quotes were doubled; as long as the text, so it never moves */
     size_t scratch_size, scratch_used;
+    uint8_t *yard; /* operators and parentheses of the expression being read (parse_operand.c) */
+    uint32_t yard_count, yard_cap;
 } parser;
+
+/* One side of a comparison. */
+typedef enum term_kind { TERM_PATH, TERM_VALUE, TERM_CODE } term_kind;
+
+typedef struct term {
+    term_kind kind;
+    size_t offset;  /* where it begins; of a constant alone, the constant */
+    me_value value; /* PATH: its name */
+} term;
+
+/* A leaf as far as it has been read. Paths and constants alone wait for what becomes of it, the
+ * code of other terms is written behind `start`. */
+typedef struct predicate {
+    uint32_t start;          /* bytes of the output before it */
+    uint32_t count, written; /* terms that have been read; those whose code is in the output */
+    uint32_t paths;          /* names in it */
+    uint32_t open;           /* parentheses in the yard */
+    bool held;               /* the term being read is not written */
+    term terms[3];
+} predicate;
 
 static inline void advance(parser *p)
 {
@@ -66,6 +88,10 @@ bool parser_limit(parser *p, const char *name, uint64_t value, uint64_t maximum)
 bool parser_unexpected(parser *p, const char *expected);
 bool parser_unknown_function(parser *p);
 
+/* One more level of depth, or of predicates, within the limits. */
+bool parser_open_level(parser *p);
+bool parser_count_predicate(parser *p);
+
 /* Steps over a token of this kind. */
 bool parser_expect(parser *p, token_kind kind, const char *expected);
 
@@ -75,6 +101,18 @@ bool parser_name(parser *p, me_value *name);
 /* Any constant, or one that `op` may be given. */
 bool parser_constant(parser *p, const char *expected, me_value *v);
 bool parser_constant_for(parser *p, filter_op op, me_value *v);
+
+/* The number behind a minus that has been stepped over. */
+bool parser_negative_number(parser *p, me_value *v);
+
+/* ---- parse_operand.c -------------------------------------------------------------------------- */
+
+/* Reads the next term of the predicate: a name, a constant, or arithmetic. The first one may end
+ * groups that turn out to be its own parentheses. */
+bool parse_operand(parser *p, predicate *q);
+
+/* Writes the code of the terms that wait. */
+bool parser_write_terms(parser *p, predicate *q);
 
 /* ---- parse_leaf.c ----------------------------------------------------------------------------- */
 

@@ -19,7 +19,6 @@
  */
 #include <string.h>
 
-#include "hash.h"
 #include "regex_parts.h"
 
 #define FOLLOWED 32u /* bytes of a long string that are followed before rows are made */
@@ -149,7 +148,8 @@ static uint32_t row_of(walk *w, const uint64_t *bits)
 {
     size_t size = w->r->words * sizeof *bits;
     uint16_t *slots = (uint16_t *)w->rows;
-    uint32_t i = (uint32_t)(hash_bytes((const char *)bits, size, HASH_K1) >> 32) % SLOTS;
+    /* Another seed could make zeros of the words, which are zeros often. */
+    uint32_t i = (uint32_t)(hash_bytes((const char *)bits, size, 0) >> 32) % SLOTS;
     for (; slots[i] != 0; i = (i + 1) % SLOTS) {
         if (memcmp(bits_of(w, slots[i]), bits, size) == 0) {
             return slots[i];

@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "hash.h"
 #include "regex_parts.h"
 #include "value.h"
 
@@ -31,7 +30,7 @@ typedef struct maker {
 static uint32_t find_row(maker *m, const uint64_t *members)
 {
     size_t size = m->words * sizeof *members;
-    uint64_t hash = hash_bytes((const char *)members, size, HASH_K1);
+    uint64_t hash = hash_bytes((const char *)members, size, 0);
     uint32_t i = (uint32_t)(hash >> 32) % SLOTS;
     while (m->slots[i] != 0) {
         if (memcmp(m->members + (size_t)m->slots[i] * m->words, members, size) == 0) {

@@ -43,6 +43,10 @@ struct me_event {
     uint32_t table_paths;
     uint32_t *codes, *labels; /* per log entry */
     uint32_t codes_cap, labels_cap;
+    me_value *numbers;  /* per log entry: as arithmetic takes it; only where something computes */
+    uint32_t *wheels;   /* evaluate.c: a log entry per path of a computation, */
+    me_value *operands; /*             its value, its number, and the stack */
+    uint32_t numbers_cap, wheels_cap, operands_cap;
     uint32_t lazy_labels; /* labels that nobody has asked for yet */
     uint32_t *touched;    /* paths of this event */
     uint32_t touched_count, touched_cap;
@@ -103,6 +107,9 @@ void number_set_free(number_set *s, heap *h);
 
 /* sample.c: notes the encoded event now and then. */
 void sample_event(me_event *ev);
+
+/* evaluate.c: the outcome of a computation. */
+me_truth evaluate(const me_engine *e, me_event *ev, uint32_t number);
 
 /* verify.c: does the event satisfy one test, which is no T_PROGRAM? */
 bool test_holds(const me_engine *e, me_event *ev, const test *t);

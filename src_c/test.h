@@ -55,7 +55,9 @@ typedef enum test_kind {
     F_SET,
     T_PATTERN, /* lo: number of a string pattern; slot is the path's code */
     F_PATTERN,
-    T_PROGRAM, /* lo: number of a program; the slot means nothing */
+    T_PROGRAM,      /* lo: number of a program; the slot means nothing */
+    T_COMPUTE = 10, /* lo: number of a computation; slot is the code of its rarest path */
+    F_COMPUTE,
 } test_kind;
 
 typedef struct test {

@@ -105,7 +105,6 @@ static uint32_t value_count(const filter_node *leaf)
 
 static void count_leaf(const filter_node *leaf, counts *c)
 {
-    c->paths++;
     if (leaf->op == OP_EQ || leaf->op == OP_NE || leaf->op == OP_IN) {
         c->constants += value_count(leaf);
     } else if (leaf->op >= OP_LT && leaf->op <= OP_BETWEEN) {
@@ -115,6 +114,22 @@ static void count_leaf(const filter_node *leaf, counts *c)
     } else if (filter_op_is_pattern(leaf->op)) {
         c->patterns++;
     }
+}
+
+static bool count_paths(const me_engine *e, const filter_node *leaf, counts *c, const char **why)
+{
+    if (leaf->op != OP_COMPUTE) {
+        REQUIRE(leaf->path_number < e->paths.count);
+        c->paths++;
+        return true;
+    }
+    expression_reader code = expression_of(leaf, false);
+    expression_item item;
+    while (expression_next(&code, &item)) {
+        REQUIRE(item.op != EXPRESSION_PATH || item.path_number < e->paths.count);
+        c->paths += item.op == EXPRESSION_PATH;
+    }
+    return true;
 }
 
 /* The references that all stored filters hold. */
@@ -138,7 +153,8 @@ static bool count_sources(const me_engine *e, counts *wanted, uint64_t *rows, co
         filter_node node;
         while (filter_next(&r, &node)) {
             if (filter_op_is_leaf(node.op)) {
-                REQUIRE(node.path_number < e->paths.count);
+                REQUIRE(count_paths(e, &node, wanted, why));
+                leaf_as_plain(&node);
                 count_leaf(&node, wanted);
             }
         }

@@ -81,6 +81,9 @@ static bool pattern_holds(const me_engine *e, me_event *ev, const test *t, test_
 bool test_holds(const me_engine *e, me_event *ev, const test *t)
 {
     test_kind kind = test_kind_of(t);
+    if (kind >= T_COMPUTE) {
+        return evaluate(e, ev, t->lo) == (kind == T_COMPUTE ? ME_TRUE : ME_FALSE);
+    }
     if (kind >= T_PATTERN) {
         return pattern_holds(e, ev, t, kind);
     }

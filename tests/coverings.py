@@ -48,12 +48,24 @@ Truth = npt.NDArray[np.int8]
 
 
 @cache
-def leaf_truth(text: str) -> Truth:
+def leaf_truth(text: str, path: str) -> Truth:
     """What the twin says of a leaf, by the contents of its attribute: 1, 0 or -1 (unknown)."""
     node = reference.parse(text)
-    assert isinstance(node, reference.Leaf)
-    outcomes = [reference.evaluate(node, {node.path: some} if some else {}) for some in contents()]
+    outcomes = [reference.evaluate(node, {path: some} if some else {}) for some in contents()]
     return np.array([-1 if outcome is None else outcome for outcome in outcomes], dtype=np.int8)
+
+
+@cache
+def computed_truth(text: str) -> Truth:
+    """The same for a predicate of both attributes."""
+    node = reference.parse(text)
+    truth = np.empty((len(contents()), len(contents())), dtype=np.int8)
+    for i, some in enumerate(contents()):
+        for k, others in enumerate(contents()):
+            event = {path: held for path, held in zip(PATHS, (some, others), strict=True) if held}
+            outcome = reference.evaluate(node, event)
+            truth[i, k] = -1 if outcome is None else outcome
+    return truth
 
 
 def kleene(node: reference.Node) -> Truth:
@@ -62,9 +74,13 @@ def kleene(node: reference.Node) -> Truth:
     match node:
         case reference.Constant():
             return np.full(shape, node.value, dtype=np.int8)
-        case reference.Leaf():
-            line = leaf_truth(str(node))
-            return np.broadcast_to(line[:, None] if node.path == PATHS[0] else line, shape)
+        case reference.Leaf() | reference.Computed():
+            paths = parse(str(node)).paths
+            if len(paths) > 1:
+                return computed_truth(str(node))
+            (path,) = paths
+            line = leaf_truth(str(node), path)
+            return np.broadcast_to(line[:, None] if path == PATHS[0] else line, shape)
         case reference.Not():
             inner = kleene(node.operand)
             return np.where(inner < 0, inner, 1 - inner)
@@ -125,6 +141,7 @@ def any_leaf(rng: random.Random) -> str:
         f"{path} IS NULL",
         f"{path} LIKE '{rng.choice([text, text + '%', '%' + text, '%' + text + '%', 'x_', '%'])}'",
         f"{path} ILIKE '{text}%'",
+        rng.choice(["a < b", "b + 1 BETWEEN 2 AND 3", "a > 2 - 1", "2 * 1 = b"]),
         f"ENDS_WITH({path}, '{text}')",
         f"CONTAINS({path}, '{rng.choice([text, ''])}')",
         f"MATCHES({path}, '{rng.choice([text, 'x.*', '(x|y)+'])}')",

@@ -49,8 +49,8 @@ BUGS = [
     Bug(
         "covering takes NOT for the complement of a leaf",
         "src_c/formula_terms.c",
-        "return not_x ? value_set_within(&y->set, &x->set) : value_set_within(&x->set, &y->set);",
-        "return value_set_within(&x->set, &y->set);",
+        "return not_x == not_y && (not_x ? is_within(y, x) : is_within(x, y));",
+        "return is_within(x, y);",
         python=(COVERING,),
     ),
     Bug(
@@ -306,6 +306,44 @@ BUGS = [
         "        os.fsync(file.fileno())\n",
         "",
         python=(ATOMIC,),
+    ),
+    Bug(
+        "a sum of integers wraps around",
+        "src_c/arithmetic.c",
+        "return over ? wide_value(wide_sum(a, b)) : value_of_int(a + b);",
+        "return value_of_int((int64_t)((uint64_t)a + (uint64_t)b) + 0 * over);",
+        c=("test_expression",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "dividing by zero is false and not unknown",
+        "src_c/computation.c",
+        "return by_zero ? ME_UNKNOWN : holds(relation, stack) ? ME_TRUE : ME_FALSE;",
+        "return !by_zero && holds(relation, stack) ? ME_TRUE : ME_FALSE;",
+        c=("test_expression",),
+        python=(VECTORS,),
+    ),
+    Bug(
+        "arithmetic takes another value of a path than the comparison beside it",
+        "src_c/evaluate.c",
+        "ev->numbers[entry];",
+        "ev->numbers[ev->table[slot_newest(c->paths[wheel])]];",
+        python=(VECTORS,),
+    ),
+    Bug(
+        "a double that is whole computes as an integer",
+        "src_c/encode.c",
+        "ev->numbers[c->entries[k]] = arithmetic_operand(entry->value);",
+        "ev->numbers[c->entries[k]] = arithmetic_operand(value_canonical(entry->value));",
+        python=(VECTORS,),
+    ),
+    Bug(
+        "what folds to a constant keeps the side it stood on",
+        "src_c/expression.c",
+        "op = mirrored[op - OP_EQ];",
+        "(void)mirrored;",
+        c=("test_expression",),
+        python=(VECTORS,),
     ),
 ]
 

@@ -76,6 +76,7 @@ FUNCTIONS = ["STARTS_WITH", "ENDS_WITH", "CONTAINS"]
 LEAF_KINDS = [
     "equal", "equal", "order", "order", "order", "other", "between", "between", "in", "in",
     "like", "ilike", "function", "function", "regex", "exists", "null", "bare", "bool", "mirrored",
+    "computed", "computed",
 ]  # fmt: skip
 
 
@@ -155,6 +156,32 @@ def _ordered(source: Source, kind: str) -> str:
     return literal(source.number() if kind == "number" else source.string())
 
 
+def operand_text(source: Source, depth: int) -> str:
+    """A name, a number, or arithmetic on them at most `depth` deep."""
+    kind = source.choose(["name", "name", "number", *["+", "-", "*", "/", "minus"][: 9 * depth]])
+    if kind == "name":
+        return source.choose(NAMES)
+    if kind == "number":
+        return literal(source.number())
+    if kind == "minus":
+        return f"-({operand_text(source, depth - 1)})"
+    text = f"{operand_text(source, depth - 1)} {kind} {operand_text(source, depth - 1)}"
+    return f"({text})" if source.choose([True, False]) else text
+
+
+def computed_text(source: Source) -> str:
+    """A comparison of expressions, a name in it; sometimes one that is as good as a plain leaf."""
+    left = operand_text(source, source.choose([0, 1, 1, 2]))
+    right = operand_text(source, source.choose([0, 0, 1]))
+    left = left if any(name in left for name in NAMES) else f"{left} * {source.choose(NAMES)}"
+    if source.choose([True] * 4 + [False]):
+        relation = source.choose(["=", "<>", *ORDERS])
+        if source.choose([True] * 8 + [False]):
+            return f"{left} {relation} {right}"
+        return f"{source.choose(NAMES)} {relation} 2 * ({literal(source.number())} + 1)"
+    return f"{left} {source.choose(['', 'NOT '])}BETWEEN {right} AND {operand_text(source, 1)}"
+
+
 def leaf_text(source: Source) -> str:
     """One leaf of any kind."""
     name = source.choose(NAMES)
@@ -183,6 +210,8 @@ def leaf_text(source: Source) -> str:
             return f"{source.choose(FUNCTIONS)}({name}, {quoted(source.string())})"
         case "regex":
             return f"{maybe_not}MATCHES({name}, {_regex(source)})"
+        case "computed":
+            return computed_text(source)
         case "exists":
             return f"EXISTS({name})"
         case "null":
@@ -240,7 +269,7 @@ def built_filter(source: Source, depth: int = 2) -> Filter:
 
 
 def _built_leaf(source: Source) -> Filter:
-    a = attr(source.choose([name.strip('"') for name in NAMES]))
+    a, b = (attr(source.choose([name.strip('"') for name in NAMES])) for _ in range(2))
     number, text = source.number(), source.string()
     made: list[Callable[[], Filter]] = [
         lambda: a == number,
@@ -257,6 +286,11 @@ def _built_leaf(source: Source) -> Filter:
         lambda: a.starts_with(text),
         lambda: a.ends_with(text),
         lambda: a.contains(text),
+        lambda: a < b,
+        lambda: a == b * number,
+        lambda: -a / (b + 1) >= number,
+        lambda: (number - a).between(b, a * b),
+        lambda: b.between(text, a),
         lambda: a.matches(source.choose(REGEXES)),
         a.exists,
         a.is_null,

@@ -10,17 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from matchengine._reading import is_blank, rule_of
+from matchengine._reading import check_length, is_blank, rule_of
 from matchengine.cli.source import Source
 from matchengine.errors import (
     DuplicateSubscription,
     FilterSyntaxError,
     FilterTypeError,
+    LimitExceeded,
     MatchEngineError,
 )
+from matchengine.limits import Limits
 from matchengine.matcher import Matcher
 
 __all__ = ["Rule", "load_rules", "name_of"]
+
+LINE_BYTES = Limits().line_bytes
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ def _read(source: Source) -> Iterator[Rule]:
             number += 1
             if not is_blank(line):
                 try:
+                    check_length(number, line, LINE_BYTES)
                     yield Rule(number, *rule_of(line))
                 except ValueError as error:
                     yield Rule(number, error=str(error))
@@ -88,7 +93,7 @@ def _add(rule: Rule, matcher: Matcher[Any], lines: dict[Any, int]) -> None:
         rule.error = f"{name_of(rule.id)}: the id is taken by line {lines[rule.id]}"
     except MatchEngineError as error:
         rule.error = str(error) if rule.id is None else f"{name_of(rule.id)}: {error}"
-        if isinstance(error, FilterSyntaxError | FilterTypeError):
+        if isinstance(error, FilterSyntaxError | FilterTypeError | LimitExceeded) and error.text:
             rule.position = error.position
 
 

@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "filter.h"
+#include "expression.h"
 
 typedef struct filter_text {
     char text[4096];
@@ -51,6 +51,27 @@ static void text_add_value(filter_text *t, const me_value *v)
         text_add(t, "'%.*s'", (int)v->len, v->as.s);
         break;
     }
+}
+
+/* `> [a b * i1000]`: the relation, and the items of the code. */
+static void text_add_compute(filter_text *t, const filter_node *n)
+{
+    static const char *const relations[] = {"=", "<>", "<", "<=", ">", ">=", "BETWEEN"};
+    static const char symbols[] = "+-*/~";
+    expression_reader code = expression_of(n, true);
+    expression_item item;
+    text_add(t, "%s [", relations[n->relation - OP_EQ]);
+    for (bool first = true; expression_next(&code, &item); first = false) {
+        text_add(t, first ? "" : " ");
+        if (item.op == EXPRESSION_PATH) {
+            text_add(t, "%.*s", (int)item.path_length, item.path);
+        } else if (item.op == EXPRESSION_VALUE) {
+            text_add_value(t, &item.value);
+        } else {
+            text_add(t, "%c", symbols[item.op - EXPRESSION_ADD]);
+        }
+    }
+    text_add(t, "]");
 }
 
 static void text_add_leaf(filter_text *t, const filter_node *n)
@@ -115,6 +136,9 @@ static void filter_describe(filter_text *t, const uint8_t *bytes, size_t length)
         case OP_AND:
         case OP_OR:
             text_add(t, "%s %" PRIu32, n.op == OP_AND ? "AND" : "OR", n.count);
+            break;
+        case OP_COMPUTE:
+            text_add_compute(t, &n);
             break;
         default:
             text_add_leaf(t, &n);

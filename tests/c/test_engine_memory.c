@@ -102,6 +102,9 @@ static const char *const filters[] = {
     "(a = 1 OR b < 3) AND (s LIKE 'ab%' OR EXISTS(n.x)) AND NOT (b = 7 OR a IN (5, 6))",
     "new.path.of.some.length = 1 OR \"another new path\" IN (1, 2, 3)",
     "a = 123456789012345678901234567890 OR p > 1234567890123456789012345678901",
+    "a < b AND NOT a * (2 + c) BETWEEN n.x AND s OR s = \"a new path\"",
+    "p > 60 * 60 AND (a BETWEEN 'a' AND s OR a > 123456789012345678901234567890 + b)",
+    "FALSE AND a < b OR a IN (1, 2) AND NOT b = c",
     "a = 1 AND b = 1 AND c = 1 AND d = 1 AND e = 1 AND f = 1 AND g = 1 AND h = 1 AND i = 1 AND "
     "j = 1 AND k = 1 AND l IN (1, 2) AND m = 1 AND n = 1",
     "MATCHES(s, '(a|b)*a(a|b|c|d){20}') OR MATCHES(s, '[a-z]+')",

@@ -131,7 +131,6 @@ static void test_numbers(void)
     }
     expect_error("a = .5", ME_SYNTAX, 4);
     expect_error("a = +5", ME_SYNTAX, 4);
-    expect_error("a = --5", ME_SYNTAX, 4);
     expect_error("a = 1,5", ME_SYNTAX, 5);
 }
 
@@ -183,28 +182,18 @@ static void test_syntax_errors(void)
 
 static void test_operands_that_are_refused(void)
 {
-    expect_error("a + 1 > 3", ME_SYNTAX, 2);
-    expect_error("a -1 > 3", ME_SYNTAX, 2);
-    expect_error("a = 5 * 3", ME_SYNTAX, 6);
-    expect_error("-a > 3", ME_SYNTAX, 0);
-    expect_error("a = -:p", ME_SYNTAX, 4);
-    expect_error("a = b", ME_SYNTAX, 4);
-    expect_error("a = \"b\"", ME_SYNTAX, 4);
+    expect_error("a = -:p", ME_TYPE, 5);
     expect_error("a IN (1, b)", ME_SYNTAX, 9);
-    expect_error("a BETWEEN 1 AND b", ME_SYNTAX, 16);
     expect_error("STARTS_WITH(a, b)", ME_SYNTAX, 15);
     expect_error("5 = 6", ME_SYNTAX, 4);
     expect_error("5 = -6", ME_SYNTAX, 4);
-    expect_error("5 = :p", ME_SYNTAX, 4);
+    expect_error("5 = :p", ME_TYPE, 4);
     expect_error("5", ME_SYNTAX, 1);
     expect_error("'x' AND a", ME_SYNTAX, 4);
     expect_error("5 IN (1)", ME_SYNTAX, 2);
     expect_error("TRUE IN (1)", ME_SYNTAX, 5);
     expect_error("5 < EXISTS(a)", ME_SYNTAX, 4);
-    expect_error("5 < (a)", ME_SYNTAX, 4);
     expect_error("1 < a < 5", ME_SYNTAX, 6);
-    expect_error("a = (5)", ME_SYNTAX, 4);
-    expect_error("(a) = 5", ME_SYNTAX, 4);
 }
 
 /* Where a regex is wrong is a place in the text, doubled quotes counted. */

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import matchengine.cli.app
 import matchengine.cli.match
+import matchengine.cli.rules
 import matchengine.cli.source
 from command_kit import EVENTS, RULES, Command, command_fixture, write_lines  # noqa: F401
 from matchengine import MatchEngineError, Matcher
@@ -159,7 +160,7 @@ def test_bad_rules_end_the_run_before_it_begins(command: Command) -> None:
     ran = command("match", rules, write_lines("events", EVENTS))
     assert (ran.code, ran.out) == (1, [])
     assert ran.err == (
-        'rules:3: "x": expected a constant, got the end\n  price <\n         ^\n'
+        'rules:3: "x": expected a name, a constant or (, got the end\n  price <\n         ^\n'
     )  # fmt: skip
 
 
@@ -241,6 +242,15 @@ def test_a_file_is_read_as_add_many_reads_it(lines: list[str]) -> None:
         assert {id: str(one.filter) for id, one in matcher.items()} == {
             id: str(one.filter) for id, one in loaded.items()
         }
+
+
+def test_a_rule_that_is_too_long(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matchengine.cli.rules, "LINE_BYTES", 70)
+    lines = [RULES[1], {"id": "long", "filter": "a = 1 " + " " * 50}, RULES[0]]
+    rules, events = write_lines("rules", lines), write_lines("events", EVENTS)
+    ran = command("match", "--skip-bad", rules, events)
+    assert (ran.code, ran.out) == (1, answers((0, ["alice"]), (2, [2])))
+    assert ran.err == "rules:2: line 2 exceeds the limit line_bytes, which is 70\n"
 
 
 def test_files_that_cannot_be_read(command: Command) -> None:

@@ -42,6 +42,10 @@ def test_check_reports_every_rule(command: Command) -> None:
     assert good["d"]["filter"] == "TRUE"
     bad = {line["line"]: line for line in ran.out if not line["ok"]}
     assert bad[2]["position"] == len("price <")
+    ran = command(
+        "check", "--json", write_lines("deep", [{"filter": "(" * 1001 + "a" + ")" * 1001}])
+    )
+    assert ran.out[0]["position"] == 1000
     assert "taken by line 1" in bad[5]["error"]
 
 
@@ -54,7 +58,9 @@ def test_check_for_people(
     assert lines[0].startswith('rules:1: ok: "alice": cost 0.')
     assert lines[0].endswith("filed under 1 equal")
     assert lines[1:4] == [
-        'rules:2: error: "b": expected a constant, got the end', "  price <", "         ^"
+        'rules:2: error: "b": expected a name, a constant or (, got the end',
+        "  price <",
+        "         ^",
     ]  # fmt: skip
     text = "\n".join(lines)
     assert 'rules:6: ok: "c": cost 0, no event can match it' in text

@@ -120,7 +120,7 @@ def caret(text: str, **params: Any) -> list[str]:
         # Under the character, whatever its width: é 1, 😀 and 数 2 columns, U+0301 none.
         ("é = 'é' b", ["  é = 'é' b", "          ^"]),
         ("a = '😀' b", ["  a = '😀' b", "           ^"]),
-        ("数 = b", ["  数 = b", "       ^"]),
+        ("数 = ;", ["  数 = ;", "       ^"]),
         ("a = 'e\u0301' b", ["  a = 'e\u0301' b", "          ^"]),
         # What would move the cursor, or turn the line around, is a dot.
         ("a\t= 'x\u202e\0' b", ["  a·= 'x··' b", "            ^"]),
@@ -160,10 +160,12 @@ def test_what_a_syntax_error_knows() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a = b", "two attributes"),
-        ('a = "b"', "single quotes"),
-        ("a + 1 > 2", "arithmetic"),
-        ("a > 2 -1", "arithmetic"),
+        ('a IN ("b")', "single quotes"),
+        ("a + 'x' > 2", "arithmetic needs numbers"),
+        ("a + b", "expected a comparison, got the end"),
+        ("a + b IN (1)", "test an attribute, not an expression"),
+        ("CONTAINS(a + b, 'x')", "takes the name of an attribute"),
+        ("a * (b", r"expected an operator or \)"),
         ("MATCHES(a, '(')", "the end of the regex"),
         ("upper(a) = 'X'", "no function upper"),
         ("größe(a)", "no function of this name"),

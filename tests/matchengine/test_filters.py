@@ -20,6 +20,7 @@ class Wide:
     filter_bytes = filter_depth = predicates = in_values = 10**9
     event_bytes = event_depth = event_values = digits = 10**9
     regex_states = regex_ranges = regex_depth = filter_states = 10**9
+    combinations = 10**9
 
 
 def parse_wide(text: str) -> Filter:
@@ -295,7 +296,14 @@ def test_builder() -> None:
         lambda a: a.isin("abc"),
         lambda a: a.like(5),
         lambda a: a.starts_with(b"x"),
-        lambda a: a == attr("b"),
+        lambda a: a + "b" > 1,
+        lambda a: a + True > 1,
+        lambda a: None * a > 1,
+        lambda a: a + 1 > True,
+        lambda a: a + 1 == None,  # noqa: E711
+        lambda a: a.between(a, True),
+        lambda a: (a * 2).between("x", 1),
+        lambda a: a + a.exists() > 1,
         lambda a: a.isin([a]),
         lambda a: attr("\ud800"),
         lambda a: attr(5),

@@ -44,6 +44,8 @@ FILTERS = [
     "(a = 1 OR b = 2) AND (a = 2 OR b = 3 OR s = 'abcd')",
     'new.path.of.some.length = 1 OR "another new path" IN (1, 2, 3)',
     "a = 123456789012345678901234567890 OR b > 1234567890123456789012345678901",
+    'a < b AND NOT a * (2 + b) BETWEEN n.x AND s OR s = "a new path" OR a + b > c + 1',
+    "b > 2 * 5 AND (a BETWEEN 'a' AND s OR a > 123456789012345678901234567890 + b)",
     " AND ".join(f"p{i} = {i}" for i in range(14)),
 ]
 EVENTS: list[dict[str, Any]] = [

@@ -1,0 +1,137 @@
+"""Computed predicates: what the vectors do not say of them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from matchengine import Filter, Limits, Matcher, attr, parse
+
+
+def test_the_builder_says_what_the_text_says() -> None:
+    a, b = attr("a"), attr("x y")
+    built: dict[str, Filter] = {
+        'a < "x y"': a < b,
+        "a = a": a == a,  # noqa: PLR0124
+        "a <> a": a != a,  # noqa: PLR0124
+        '2 * a - "x y" / 3 >= 1.5': 2 * a - b / 3 >= 1.5,
+        '1 - a + (2 - "x y") = 0': 1 - a + (2 - b) == 0,
+        "-a * 5 <= 1": -a * 5 <= 1,
+        "--a > 5": -(-a) > 5,  # noqa: B002
+        "a * 2 > 5": 5 < a * 2,  # noqa: SIM300
+        'a BETWEEN 1 AND "x y"': a.between(1, b),
+        'a + 1 NOT BETWEEN "x y" AND a * a': ~(a + 1).between(b, a * a),
+        "a + 5 > 2.5": a + np.int64(5) > np.float32(2.5),
+        "5 + a = 'x'": np.int64(5) + a == "x",
+        "1 / a > 0": 1 / a > 0,
+    }
+    for text, f in built.items():
+        assert str(f) == text
+        assert parse(text) == f
+        assert pickle.loads(pickle.dumps(f)) == f
+    assert (2 * a - b / 3 >= 1.5).paths == {"a", "x y"}
+    assert repr(a * (b + 1)) == '<a * ("x y" + 1)>'
+    with pytest.raises(TypeError):
+        hash(a + 1)
+    with pytest.raises(TypeError, match="is_true"):
+        bool(a + 1)
+
+
+def test_the_bound_of_combinations() -> None:
+    event = {"a": [1, 2, 3], "b": [4, 5]}
+    for combinations, found in ((5, []), (6, ["ab", "not"])):
+        m: Matcher[str] = Matcher(limits=Limits(combinations=combinations))
+        m.add("a < b", id="ab")
+        m.add("NOT a > b", id="not")
+        m.add("a * a = 9", id="one")  # one attribute has no bound
+        assert sorted(m.match(event)) == [*found, "one"]
+        assert m.explain(event, "ab").outcome == ("true" if found else "unknown")
+
+
+def test_what_folds_is_filed_like_a_plain_leaf() -> None:
+    m: Matcher[int] = Matcher()
+    for text, kind in [
+        ("t > 60 * 60", "range"),
+        ("60 * 60 > t", "range"),
+        ("t = 2 + 3", "equal"),
+        ("t BETWEEN -(5) AND 5 * 5", "range"),
+        ("t + 1 > 60", "present"),
+        ("t > u", "present"),
+        ("t = 1 / 0", "present"),
+    ]:
+        diagnosis = m.check(text)
+        assert diagnosis.anchors == {kind: 1}
+        assert str(diagnosis.filter) == text
+        m.add(text)
+    for t in [4, 5, 3600, 3600.5, 59.5]:
+        expected = [t > 3600, t < 3600, t == 5, -5 <= t <= 25, t + 1 > 60]
+        assert sorted(m.match({"t": t})) == [i for i, holds in enumerate(expected) if holds]
+    for i in range(7):
+        m.remove(i)
+    assert m.stats()["cuts"] == m.stats()["constants"] == m.stats()["paths"] == 0
+
+
+def test_other_conditions_are_anchors() -> None:
+    m: Matcher[int] = Matcher()
+    for text, anchors in [
+        ("symbol = 'A' AND price * volume > 5", {"equal": 1}),
+        ("(a < b OR s = 'x') AND n IN (1, 2)", {"equal": 2}),
+        ("a < b OR c = 1", {"present": 1, "equal": 1}),
+        ("NOT a < b", {"present": 1}),
+    ]:
+        assert m.check(text).anchors == anchors
+
+
+def test_explain_shows_every_attribute() -> None:
+    m: Matcher[str] = Matcher()
+    m.add("price * volume - price > 1000 AND s <> t", id="x")
+    why = m.explain({"price": [10, float("nan")], "volume": 5, "s": "a"}, "x")
+    assert not why
+    assert [reason.predicate for reason in why.reasons] == ["price * volume - price > 1000"]
+    (reason,) = why.reasons
+    assert (reason.path, reason.values) == (None, ())
+    assert [name for name, _ in reason.attributes] == ["price", "volume"]
+    assert str(reason) == ("price * volume - price > 1000 is false: price is 10, nan, volume is 5")
+    (listed,) = json.loads(why.as_json())["reasons"]
+    assert listed["path"] is None
+    assert listed["attributes"] == [
+        {"path": "price", "values": [10, "nan"], "more": 0},
+        {"path": "volume", "values": [5], "more": 0},
+    ]
+    missing = m.explain({"price": 1000, "volume": 5}, "x")
+    assert "s is missing, t is missing" in str(missing)
+    many = " + ".join(f"p{i}" for i in range(9))
+    m.add(f"{many} > 0", id="many")
+    assert "p4 is missing and 4 more attributes" in str(m.explain({"p0": 1}, "many"))
+    # A part that can never hold computes nothing until somebody asks.
+    never: Matcher[str] = Matcher()
+    never.add("FALSE AND a < b", id="never")
+    assert never.explain({"a": [1, 2], "b": 3}, "never").outcome == "false"
+
+
+def test_files_of_computed_filters(tmp_path: Path) -> None:
+    m: Matcher[str] = Matcher()
+    m.add("a < b AND c * 2 BETWEEN 1 AND d", id="x")
+    m.add("t > 60 * 60", id="y")
+    path = tmp_path / "rules.me"
+    m.save(path)
+    assert b"combinations" not in path.read_bytes()  # earlier versions read files without it
+    again: Matcher[str] = Matcher.load(path)
+    assert dict(again.items()) == dict(m.items())
+    assert again.match({"t": 3601}) == ["y"]
+    limited: Matcher[Any] = Matcher(limits=Limits(combinations=7))
+    limited.save(path)
+    assert Matcher.load(path).limits == Limits(combinations=7)
+
+
+def test_an_array_of_large_integers() -> None:
+    m: Matcher[str] = Matcher()
+    m.add("a < b", id="less")
+    m.add("a - b < 0", id="difference")
+    event = {"a": [10**900 + i for i in range(200)], "b": [10**900 + 1] * 200}
+    assert m.match(event) == ["less"]  # as doubles, both are infinite
