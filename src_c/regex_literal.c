@@ -178,10 +178,11 @@ static void add_set(uint64_t bits[4], const regex_sets *sets, const regex_set *s
 bool regex_find_ends(const regex_program *p, regex_ends *out)
 {
     size_t size = 2 * ((size_t)p->count + 1);
-    bool *begins = heap_zalloc(p->heap, size), *ends = begins + p->count + 1;
+    bool *begins = heap_zalloc(p->heap, size);
     if (begins == NULL) {
         return false;
     }
+    bool *ends = begins + p->count + 1;
     begins[0] = true;
     *out = (regex_ends){.empty = false};
     for (uint32_t i = 0; i < p->count; i++) {

@@ -55,7 +55,10 @@ class Read:
 
 
 class NumberingLock:
-    """The matcher's writer lock, which numbers the calls that hold it."""
+    """The matcher's writer lock, which numbers the calls that hold it.
+
+    What a call does when it holds the lock again, such as saying why it warns, changes nothing.
+    """
 
     def __init__(self, lock: Any) -> None:
         self._lock, self._depth = lock, 0
@@ -73,7 +76,7 @@ class NumberingLock:
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         call = getattr(self._calls, "now", None)
-        if self._depth == 0 and call is not None:
+        if self._depth == 0 and call is not None and call.serial == 0:
             call.serial = next(self._serials)
         self._lock.release()
 

@@ -285,18 +285,19 @@ BUGS = [
     Bug(
         "add_many adds one by one",
         "matchengine/matcher.py",
-        "handles = self._insert_many(irs, ids, numbers)\n",
-        "handles = [self._insert(*one) for one in zip(irs, ids, numbers)]\n",
+        "handles, first, expensive = self._insert_many(irs, ids, numbers)\n",
+        "alone = [self._insert_many(*([x] for x in one)) for one in zip(irs, ids, numbers)]\n"
+        "            handles, first, expensive = [h for hs, _, _ in alone for h in hs], 0, 0\n",
         python=(HISTORIES,),
     ),
     Bug(
         "replace takes the old filter out before the new one is in",
         "matchengine/_engine.pyx",
-        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
-        "        self.write_lock()\n"
-        '        _c.me_engine_replace(self.engine, number, <const uint8_t *>b"\\2", 1, to)\n'
-        "        _c.me_engine_write_unlock(self.engine)\n"
-        "        self.write_lock()\n        self.learn()\n        status = _c.me_engine_replace(",
+        "            status = _c.me_engine_replace(",
+        '            _c.me_engine_replace(self.engine, number, <uint8_t *>b"\\2", 1, before)\n'
+        "            _c.me_engine_write_unlock(self.engine)\n"
+        "            self.write_lock()\n"
+        "            status = _c.me_engine_replace(",
         python=(HISTORIES,),
     ),
     Bug(

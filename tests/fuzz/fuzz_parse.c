@@ -17,6 +17,10 @@ static const me_limits tight = {
     .event_depth = 10,
     .event_values = 100,
     .digits = 20,
+    .regex_states = 20,
+    .regex_ranges = 700,
+    .regex_depth = 2,
+    .filter_states = 30,
 };
 
 static const me_parameter parameters[] = {

@@ -1,13 +1,13 @@
-/* A regex against the oracle: is it one, what does it match, and is what the index is told of it
+/* A regex in all its forms against the oracle: is it one, what does it match, and is what the index is told of it
  * true (the literals that a match holds, the bytes that it begins and ends with)?
  *
  * The first byte says whether the text is grown by the grammar or taken as it is. What follows the
  * regex makes strings to try.
  */
 #include "grammar.h"
-#include "regex.h"
+#include "regex_parts.h"
 
-enum { SUBJECTS = 6, LONGEST = 400 };
+enum { SUBJECTS = 6, LONGEST = 400, FORMS = 3 };
 
 /* UTF-8 up to a NUL or the end; other bytes are passed over. */
 static void take_text(stream *s, page *out)
@@ -130,28 +130,38 @@ static bool has_literal(const regex *r, regex_place place, const char *s, size_t
     return false;
 }
 
-static void try_subject(const regex *r, const regex_ends *ends, rx *oracle, const page *subject)
+/* With more scratch memory and without; what the one left there is in the way of the next. */
+static bool ask(const regex *r, const char *s, size_t length)
 {
+    static uint64_t *rows;
     uint32_t words = regex_state_words(r);
     uint64_t *scratch = malloc((words + 1) * sizeof *scratch);
-    uint64_t *rows = malloc(REGEX_ROW_WORDS * sizeof *rows);
-    char *copy = exact_copy(subject->at, subject->length);
+    rows = rows != NULL ? rows : malloc(REGEX_ROW_WORDS * sizeof *rows);
     MUST(scratch != NULL && rows != NULL);
-    memset(scratch, 0, (words + 1) * sizeof *scratch);
-    bool matched = regex_match(r, copy, subject->length, scratch, NULL);
+    memset(scratch, 0xEE, (words + 1) * sizeof *scratch);
+    bool matched = regex_match(r, s, length, scratch, rows);
+    MUST(regex_match(r, s, length, scratch, NULL) == matched);
+    MUST(regex_match(r, s, length, scratch, rows) == matched);
+    free(scratch);
+    return matched;
+}
+
+/* Every form of the regex says what the oracle says, or at least the same. */
+static void try_subject(regex *const forms[FORMS], const regex_ends *ends, rx *oracle,
+                        const page *subject)
+{
+    char *copy = exact_copy(subject->at, subject->length);
+    bool matched = ask(forms[0], copy, subject->length);
     verdict said = oracle_regex_match(oracle, copy, subject->length);
     MUST(said == CANNOT_SAY || matched == (said == YES));
-    MUST(matched == regex_match(r, copy, subject->length, scratch, NULL));
-    MUST(matched == regex_match(r, copy, subject->length, scratch, rows));
-    if (matched) {
-        MUST(regex_ends_fit(ends, copy, subject->length));
-        for (int place = 0; place < REGEX_PLACES; place++) {
-            MUST(has_literal(r, (regex_place)place, copy, subject->length));
+    for (int form = 0; form < FORMS; form++) {
+        MUST(ask(forms[form], copy, subject->length) == matched);
+        for (int place = 0; matched && place < REGEX_PLACES; place++) {
+            MUST(has_literal(forms[form], (regex_place)place, copy, subject->length));
         }
     }
+    MUST(!matched || regex_ends_fit(ends, copy, subject->length));
     free(copy);
-    free(rows);
-    free(scratch);
 }
 
 static void check_error(const me_error *error, me_status status, const page *pattern)
@@ -167,8 +177,8 @@ static void check_without_memory(const char *pattern, size_t length, size_t allo
     heap h = {0};
     me_error error = {0};
     regex_ends ends;
-    heap_fail_after(allowed);
     uint64_t states = 0;
+    heap_fail_after(allowed);
     me_status status = regex_check(&h, pattern, length, &me_default_limits, &states, &error);
     heap_fail_after(SIZE_MAX);
     MUST((status == ME_OK || status == ME_NOMEM) && h.bytes == 0);
@@ -188,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     heap h = {0};
     me_error error = {0};
     regex_ends ends;
+    uint64_t states = 0;
     pattern.length = 0;
     uint32_t how = take(&s);
     if (how % 2 == 0) {
@@ -197,7 +208,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     char *copy = exact_copy(pattern.at, pattern.length);
     verdict is_one = oracle_regex_parse(&oracle, copy, pattern.length);
-    uint64_t states = 0;
     me_status status = regex_check(&h, copy, pattern.length, &me_default_limits, &states, &error);
     MUST(h.bytes == 0);
     if (status != ME_OK) {
@@ -207,8 +217,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     MUST(is_one != NO);
-    regex *r = regex_compile(&h, copy, pattern.length, &ends);
-    MUST(r != NULL);
+    regex *forms[FORMS];
+    for (int form = 0; form < FORMS; form++) {
+        forms[form] = regex_compile_as(&h, copy, pattern.length, (regex_form)form, &ends);
+        MUST(forms[form] != NULL);
+    }
     for (int i = 0; is_one == YES && i < SUBJECTS; i++) {
         subject.length = 0;
         if (i % 2 == 0) {
@@ -217,9 +230,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             grow_subject(&s, &pattern, &subject);
         }
-        try_subject(r, &ends, &oracle, &subject);
+        try_subject(forms, &ends, &oracle, &subject);
     }
-    regex_free(&h, r);
+    for (int form = 0; form < FORMS; form++) {
+        regex_free(&h, forms[form]);
+    }
     MUST(h.bytes == 0);
     check_without_memory(copy, pattern.length, how / 2 % 32);
     free(copy);

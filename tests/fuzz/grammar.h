@@ -190,6 +190,20 @@ static inline void grow_function(stream *s, page *out, const char *name)
     text_say(out, ")");
 }
 
+/* Arithmetic, and attribute against attribute: the oracle does not know them. */
+static inline void grow_computed(stream *s, page *out, const char *name)
+{
+    static const char *const signs[] = {" + ", " - ", " * ", " / "};
+    static const char *const compares[] = {" = ", " <> ", " < ", " <= ", " > ", " >= "};
+    text_say(out, name);
+    for (uint32_t more = take_below(s, 3); more > 0; more--) {
+        text_say(out, PICK(s, signs));
+        (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
+    }
+    text_say(out, PICK(s, compares));
+    (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
+}
+
 static inline void grow_leaf(stream *s, page *out)
 {
     static const char *const equal[] = {" = ", " = ", " <> "};
@@ -226,6 +240,9 @@ static inline void grow_leaf(stream *s, page *out)
         text_say(out, "EXISTS(");
         text_say(out, name);
         text_say(out, ")");
+        break;
+    case 11:
+        grow_computed(s, out, name);
         break;
     default:
         grow_function(s, out, name);
