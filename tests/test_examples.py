@@ -80,7 +80,7 @@ def test_a_client_gets_an_event_once_and_as_it_was(broker: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"SUB x price <", "expected a constant"),
+        (b"SUB x price <", "expected a name"),
         (b"SUB x " + b"a AND " * 100 + b"a", "predicates"),
         (b"SUB x " + b"a" * 5_000, "filter_bytes"),
         (b"SUB \xff a", "utf-8"),

@@ -103,7 +103,7 @@ def test_a_rule_of_a_file_that_cannot_be_explained(command: Command) -> None:
         "rules", [*RULES, {"id": "late", "filter": "price <"}, {"id": "2", "filter": "a"}]
     )
     for wanted, message in [
-        ("late", 'rules:3: "late": expected a constant'),
+        ("late", 'rules:3: "late": expected a name'),
         ("bob", "rules: no rule has the id bob"),
         ("2", "rules: both 2 and '2' are called 2"),
     ]:
