@@ -38,7 +38,7 @@ static uint32_t number_of(path_names *n, const char *name, size_t length)
 
 /* The code with the numbers of paths, so that filters in either form compare. */
 static bool read_code(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     expression_reader code = expression_of(node, named);
     const uint8_t *start = code.at;
@@ -49,7 +49,7 @@ static bool read_code(const filter_node *node, bool named, path_names *names, ar
     }
     out->code = bytes;
     *bytes++ = (uint8_t)node->relation;
-    for (; expression_next(&code, &item); start = code.at) {
+    for (; expression_next(&code, &item); start = code.at, ++*steps) {
         if (item.op != EXPRESSION_PATH) {
             memcpy(bytes, start, (size_t)(code.at - start));
             bytes += code.at - start;
@@ -69,13 +69,13 @@ static bool read_code(const filter_node *node, bool named, path_names *names, ar
 }
 
 static bool read_leaf(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     filter_node plain;
     *out = (formula_leaf){.op = node->op, .path = PATH_NONE};
     if (node->op == OP_COMPUTE) {
         if (!expression_plain(node, named, &plain)) {
-            return read_code(node, named, names, a, out);
+            return read_code(node, named, names, a, out, steps);
         }
         node = &plain;
         out->op = plain.op;
@@ -137,7 +137,8 @@ bool formula_read(const uint8_t *bytes, size_t length, bool named, path_names *n
     filter_node node;
     for (uint32_t i = 0, leaf = 0; filter_next(&r, &node); i++) {
         nodes[i] = (formula_node){.op = node.op, .count = node.count, .leaf = leaf};
-        if (filter_op_is_leaf(node.op) && !read_leaf(&node, named, names, a, &leaves[leaf++])) {
+        if (filter_op_is_leaf(node.op) &&
+            !read_leaf(&node, named, names, a, &leaves[leaf++], &out->steps)) {
             return false;
         }
     }
