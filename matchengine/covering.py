@@ -27,8 +27,8 @@ def covers(f: Filter | str, g: Filter | str, /) -> bool:
 
     True is always right. False may mean "not known" for filters with NOT, patterns or several
     conditions on one attribute; it is exact where both are an AND of ``=``, IN, ranges,
-    STARTS_WITH and EXISTS on different attributes. A microsecond for short filters, some tenths of a
-    second at most, without the GIL. Raises what `parse` raises.
+    STARTS_WITH and EXISTS on different attributes. A microsecond for short filters, some tenths
+    of a second at most, without the GIL. Raises what `parse` raises.
     """
     return _cover.covers(_filter(f)._ir, _filter(g)._ir)
 

@@ -38,7 +38,7 @@ static uint32_t number_of(path_names *n, const char *name, size_t length)
 
 /* The code with the numbers of paths, so that filters in either form compare. */
 static bool read_code(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     expression_reader code = expression_of(node, named);
     const uint8_t *start = code.at;
@@ -49,7 +49,7 @@ static bool read_code(const filter_node *node, bool named, path_names *names, ar
     }
     out->code = bytes;
     *bytes++ = (uint8_t)node->relation;
-    for (; expression_next(&code, &item); start = code.at) {
+    for (; expression_next(&code, &item); start = code.at, ++*steps) {
         if (item.op != EXPRESSION_PATH) {
             memcpy(bytes, start, (size_t)(code.at - start));
             bytes += code.at - start;
@@ -78,14 +78,16 @@ static void find_constants(const filter_node *node, bool named, const uint8_t *a
 }
 
 static bool read_leaf(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     filter_node plain;
     if (node->op == OP_COMPUTE) {
-        if (!read_code(node, named, names, a, out)) {
+        uint64_t count = 0;
+        if (!read_code(node, named, names, a, out, &count)) {
             return false;
         }
         if (!expression_plain(node, named, &plain)) {
+            *steps += count;
             return true;
         }
         node = &plain;
@@ -156,7 +158,7 @@ bool formula_read(const uint8_t *bytes, size_t length, bool named, path_names *n
             if (node.op != OP_COMPUTE) {
                 find_constants(&node, named, start, r.at, new);
             }
-            if (!read_leaf(&node, named, names, a, new)) {
+            if (!read_leaf(&node, named, names, a, new, &out->steps)) {
                 return false;
             }
         }

@@ -15,6 +15,7 @@
  * Whoever asks must be right for the terms; then it is right for the filter.
  *
  * A computed predicate (expression.h) is a leaf of which no more is known than that it is itself.
+ * In a filter with more steps it is unknown for more events, and otherwise the same.
  *
  * Values of arrays are looked at one by one by each leaf, so two literals of one path contradict
  * each other only where one forbids what the other demands. With `single` values, ranges that do not
@@ -70,6 +71,7 @@ typedef struct formula {
     const formula_leaf *leaves;
     term *const *terms; /* after formula_expand */
     uint32_t node_count, leaf_count, term_count;
+    uint64_t steps; /* of its computed predicates: the more, the fewer combinations they look at */
 } formula;
 
 /* Takes a filter apart. It lives as long as `bytes` and the arena. False: no memory. */

@@ -54,6 +54,9 @@ bool literal_implies(const formula *f, literal a, const formula *g, literal b, e
     if (y->op == OP_IS_NULL) {
         return not_y ? no_null : missing || (x->op == OP_IS_NULL && !not_x);
     }
+    if (y->op == OP_COMPUTE && g->steps > f->steps) {
+        return false; /* g may not look at all that f has looked at */
+    }
     return not_x == not_y && (not_x ? is_within(y, x, left) : is_within(x, y, left));
 }
 

@@ -69,7 +69,7 @@ typedef struct me_limits {
     uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
     uint64_t regex_depth;   /* of its parentheses: 1,000 */
     uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
-    uint64_t combinations;  /* of values that a predicate with several paths looks at: 65,536 */
+    uint64_t combinations;  /* that a filter's computed predicates look at, in steps: 1,048,576 */
 } me_limits;
 
 extern const me_limits me_default_limits;
