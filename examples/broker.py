@@ -39,8 +39,8 @@ from matchengine import ExpensiveFilterWarning, Limits, MatchEngineError, Matche
 
 #: Strangers write the filters and the events, and the loop serves nobody while it matches. What
 #: one event may cost is bounded by what it holds (event_*), by what a filter may do with it
-#: (predicates; combinations: of the values of two arrays, as `a < b` compares them), and by how many
-#: filters there are (MOST_FILTERS a client).
+#: (predicates; combinations: of the values of two arrays, as `a < b` compares them), and by how
+#: many filters there are (MOST_FILTERS a client).
 LIMITS = Limits(
     filter_bytes=4_096,
     filter_depth=50,

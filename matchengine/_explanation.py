@@ -120,8 +120,12 @@ class Explanation:
         return self.matched
 
     def __str__(self) -> str:
+        return self.text(show(self.id))
+
+    def text(self, name: str) -> str:
+        """For people, as ``str()``, with a name of one's own for the subscription."""
         verb = "matches" if self.matched else f"does not match: the filter is {self.outcome}"
-        lines = [f"{show(self.id)} {verb}", f"  {_printable(str(self.filter))}"]
+        lines = [f"{_printable(name)} {verb}", f"  {_printable(str(self.filter))}"]
         lines += [f"  - {_printable(str(reason))}" for reason in self.reasons]
         for text, count in Counter(map(str, self.anchors)).items():
             lines.append(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))

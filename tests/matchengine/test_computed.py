@@ -144,19 +144,21 @@ def test_an_array_of_large_integers() -> None:
 def test_doubling_ends_while_it_is_small(name: str, limit: str, most: int) -> None:
     """Arithmetic that fits into no filter is refused when it is joined, not when it is compared."""
     e, operands = attr(name) + attr(name), 2
+    while operands < most:
+        e, operands = e + e, 2 * operands
     with pytest.raises(LimitExceeded) as caught:
-        for _ in range(40):
-            e, operands = e + e, 2 * operands
-    assert (operands, caught.value.limit) == (most, limit)
+        e + e
+    assert caught.value.limit == limit
     assert caught.value.value == caught.value.maximum + 1
     assert (e > 0).paths == {name}  # and the last that was good can be compared
 
 
 def test_arithmetic_is_as_deep_as_a_filter() -> None:
     e = attr("a") + 1
+    for _ in range(999):
+        e = -e
     with pytest.raises(LimitExceeded) as caught:
-        for _ in range(2_000):
-            e = -e
+        repr(-e)
     assert (caught.value.limit, caught.value.maximum) == ("filter_depth", 1_000)
     assert parse(str(e > 0)) == (e > 0)
 
