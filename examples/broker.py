@@ -1,7 +1,15 @@
 """A message broker in one file: clients subscribe with filters and publish JSON events.
 
     python examples/broker.py                 # a broker and three clients, in one process
-    python examples/broker.py --port 7400     # a broker alone, until Ctrl-C; try it with nc
+    python examples/broker.py --port 7400     # a broker alone, until Ctrl-C
+
+Talk to the latter with ``nc 127.0.0.1 7400`` or ``telnet 127.0.0.1 7400``; or, where there is only
+Python, paste this into one (what a client sends and is answered are lines):
+
+    import socket
+    lines = socket.create_connection(("127.0.0.1", 7400)).makefile("rw", buffering=1)
+    print("SUB cheap price < 10", file=lines); print(lines.readline())
+    print('PUB {"price": 9}', file=lines); print(lines.readline(), lines.readline())
 
 A message is a line. From a client to the broker, and what it is answered:
 
@@ -10,8 +18,11 @@ A message is a line. From a client to the broker, and what it is answered:
     PUB {...}         publish an event                               OK, and how many clients get it
     what is none of these, or wrong                                  ERR, and a JSON string
 
+A filter that every event would be tested against, such as ``NOT EXISTS(a)``, is answered with ERR,
+too: it costs all the others time. TRUE is none of these: who wants all events may have them.
+
 ``EVENT {...}`` comes to a client once for each event that it wants, however many of its filters
-match. What knows who wants what is `Broker`, ten lines; the rest is asyncio.
+match. What knows who wants what is `Broker`, a few lines; the rest is asyncio.
 """
 
 from __future__ import annotations
@@ -20,15 +31,27 @@ import argparse
 import asyncio
 import contextlib
 import json
+import warnings
 from collections.abc import AsyncIterator
 from itertools import count
 
-from matchengine import Limits, MatchEngineError, Matcher
+from matchengine import ExpensiveFilterWarning, Limits, MatchEngineError, Matcher
 
-#: Strangers write the filters and the events. A line may hold a little more than an event.
+#: Strangers write the filters and the events, and the loop serves nobody while it matches. What
+#: one event may cost is bounded by what it holds (event_*), by what a filter may do with it
+#: (predicates; combinations: of the values of two arrays, as `a < b` compares them), and by how
+#: many filters there are (MOST_FILTERS a client).
 LIMITS = Limits(
-    filter_bytes=4_096, filter_depth=50, predicates=100, in_values=1_000, event_bytes=65_536
+    filter_bytes=4_096,
+    filter_depth=50,
+    predicates=50,
+    in_values=1_000,
+    event_bytes=65_536,
+    event_values=1_000,
+    event_depth=50,
+    combinations=1_000,
 )
+#: A line may hold a little more than an event.
 LINE_BYTES = LIMITS.event_bytes + 64
 #: Filters of one client.
 MOST_FILTERS = 1_000
@@ -43,11 +66,17 @@ class Broker:
         self._matcher: Matcher[tuple[int, str]] = Matcher(limits=LIMITS)
 
     def subscribe(self, client: int, id: str, filter: str) -> None:
-        """Add a filter of a client, or replace it by another at once."""
-        if (client, id) in self._matcher:
-            self._matcher.replace((client, id), filter)
-        else:
-            self._matcher.add(filter, id=(client, id), to=client)
+        """Add a filter of a client, or replace it by another at once.
+
+        Raises `MatchEngineError`, and `ExpensiveFilterWarning` for a filter that every event would
+        be tested against.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ExpensiveFilterWarning)  # refused, not printed
+            if (client, id) in self._matcher:
+                self._matcher.replace((client, id), filter)
+            else:
+                self._matcher.add(filter, id=(client, id), to=client)
 
     def unsubscribe(self, client: int, id: str) -> None:
         """Take a filter back."""
@@ -92,7 +121,11 @@ class Server:
                     self._send(receiver, b"EVENT " + rest)
                 return b"OK %d" % len(receivers)
             id, _, filter = rest.decode().partition(" ")
+            if verb in (b"SUB", b"DROP") and not id:
+                return b'ERR "expected an id"'
             if verb == b"SUB":
+                if not filter:
+                    return b'ERR "expected a filter (TRUE is every event)"'
                 if len(ids) >= MOST_FILTERS and id not in ids:
                     return b'ERR "too many filters"'
                 self._broker.subscribe(client, id, filter)
@@ -103,7 +136,7 @@ class Server:
             else:
                 return b'ERR "expected SUB, DROP or PUB"'
             return b"OK"
-        except (MatchEngineError, UnicodeDecodeError) as error:
+        except (MatchEngineError, ExpensiveFilterWarning, UnicodeDecodeError) as error:
             return b"ERR " + json.dumps(str(error)).encode()
 
     def _send(self, client: int, message: bytes) -> None:

@@ -40,6 +40,8 @@ _STAGES = {
     "residual": "which the event meets, but the rest of the filter does not hold",
     "matched": "which the event meets, and the rest holds",
 }
+_BY_ZERO = "divided by zero"
+_TOO_MANY = "more combinations of values than the limit {:,}"
 _SHOWN = 5  # values of one attribute in a text
 _NAMED = 5  # attributes of one predicate in a text
 _BITS = 10_000  # of an int, beyond which Python may refuse to print it
@@ -60,13 +62,16 @@ class Reason:
     values: tuple[Any, ...]
     #: A computed predicate, such as ``a * b > 5``: its attributes, each with its values.
     attributes: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    #: Why a computed predicate is unknown though it has all its values; else "".
+    cause: str = ""
 
     def __str__(self) -> str:
         known = [(self.path, self.values)] if self.path is not None else self.attributes[:_NAMED]
         shown = ", ".join(f"{path} is {_values_text(values)}" for path, values in known)
         more = len(self.attributes) - _NAMED
         shown += f" and {more:,} more attributes" if more > 0 else ""
-        return f"{self.predicate} is {self.outcome}" + (f": {shown}" if known else "")
+        told = "; ".join(filter(None, [shown, self.cause]))
+        return f"{self.predicate} is {self.outcome}" + (f": {told}" if told else "")
 
     def as_dict(self) -> dict[str, Any]:
         """The same as dicts and lists, 100 values at most of an attribute."""
@@ -74,6 +79,8 @@ class Reason:
         known.update(_listed(self.path, self.values))
         if self.attributes:
             known["attributes"] = [_listed(*one) for one in self.attributes]
+        if self.cause:
+            known["cause"] = self.cause
         return known
 
 
@@ -113,8 +120,12 @@ class Explanation:
         return self.matched
 
     def __str__(self) -> str:
+        return self.text(show(self.id))
+
+    def text(self, name: str) -> str:
+        """For people, as ``str()``, with a name of one's own for the subscription."""
         verb = "matches" if self.matched else f"does not match: the filter is {self.outcome}"
-        lines = [f"{show(self.id)} {verb}", f"  {_printable(str(self.filter))}"]
+        lines = [f"{_printable(name)} {verb}", f"  {_printable(str(self.filter))}"]
         lines += [f"  - {_printable(str(reason))}" for reason in self.reasons]
         for text, count in Counter(map(str, self.anchors)).items():
             lines.append(f"  {text}" + (f" ({count:,} times)" if count > 1 else ""))
@@ -153,8 +164,12 @@ def explanation_of(
     matched: bool,
     leaves: Sequence[tuple[str, Sequence[tuple[object, ...]]]],
     rows: Sequence[tuple[str, tuple[int, int] | None, str]],
+    combinations: int,
 ) -> Explanation:
-    """Make an explanation from what `_engine.Store._examine` has found. Linear in the filter."""
+    """Make an explanation from what `_engine.Store._examine` has found. Linear in the filter.
+
+    `combinations` is the matcher's limit.
+    """
     nodes = _filters.nodes(filter._ir)
     outcomes, operands = _evaluate(nodes, [truth for truth, _ in leaves])
     numbers = {at: number for number, at in enumerate(_leaves(nodes))}
@@ -166,7 +181,11 @@ def explanation_of(
             known = dict(zip(names[numbers[at]], leaves[numbers[at]][1], strict=True))
         _, path, _ = nodes[at]
         values, attributes = ((), tuple(known.items())) if path is None else (known[path], ())
-        reasons.append(Reason(canonical_text([nodes[at]]), outcomes[at], path, values, attributes))
+        cause = ""
+        if outcomes[at] == "unknown" and path is None:
+            cause = _cause(nodes[at], known, combinations)
+        text = canonical_text([nodes[at]])
+        reasons.append(Reason(text, outcomes[at], path, values, attributes, cause))
     if matched != (outcomes[-1] == "true"):
         raise AssertionError(f"{filter}: matched is {matched}, its leaves say {outcomes[-1]}")
     return Explanation(
@@ -197,6 +216,25 @@ def _names(leaf: Node) -> list[str]:
         return [path]
     code: bytes = constants[1]  # type: ignore[assignment]
     return [str(value) for kind, value in _operands.items(code) if kind == "name"]
+
+
+def _cause(leaf: Node, known: dict[str, tuple[object, ...]], combinations: int) -> str:
+    """Why a computed predicate is unknown, where no missing or null attribute says it.
+
+    What is left is a division by zero, or that there was too much to look at. Nothing is computed
+    again here: which of the two it was is told by there being no division, or few combinations.
+    """
+    if any(not values or None in values for values in known.values()):
+        return ""
+    code: bytes = leaf[2][1]  # type: ignore[assignment]
+    items = _operands.items(code)
+    if not any(kind == "/" for kind, _ in items):
+        return _TOO_MANY.format(combinations)
+    if math.prod(map(len, known.values())) * len(items) <= combinations:
+        return _BY_ZERO
+    if all(len(values) == 1 for values in known.values()):
+        return _BY_ZERO
+    return f"{_BY_ZERO}, or {_TOO_MANY.format(combinations)}"
 
 
 def _evaluate(nodes: Sequence[Node], truths: Sequence[str]) -> tuple[list[str], list[list[int]]]:

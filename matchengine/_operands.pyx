@@ -4,7 +4,7 @@ The code of an operand is a few items in postfix order. Here they are written fr
 joined to a filter, and read back.
 """
 
-from matchengine.errors import FilterTypeError
+from matchengine.errors import FilterTypeError, LimitExceeded
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -20,6 +20,9 @@ cdef dict RELATIONS = {
     "=": _c.OP_EQ, "<>": _c.OP_NE, "<": _c.OP_LT, "<=": _c.OP_LE, ">": _c.OP_GT, ">=": _c.OP_GE,
     "BETWEEN": _c.OP_BETWEEN,
 }
+# No text within filter_bytes has longer code: names take as much as in a text, and a number up to
+# 12 bytes, its operator included.
+cdef object LONGEST = _c.me_default_limits.filter_bytes + 12 * _c.me_default_limits.predicates
 
 
 cdef bytes item(_c.expression_item *it):
@@ -63,8 +66,22 @@ def constant(value: object, relation: str | None = None) -> bytes:
 
 
 def join(op: str, operands: list[bytes]) -> bytes:
-    """Return the code of `+ - * /` or `negate` on the code of its operands. Linear in it."""
-    return b"".join([*operands, bytes([ITEMS.index(op)])])
+    """Return the code of `+ - * /` or `negate` on the code of its operands. Linear in it.
+
+    Raises LimitExceeded (by the default limits) for code that fits into no filter, so that what
+    doubles ends while it is small.
+    """
+    if sum(map(len, operands)) > LONGEST:
+        most = _c.me_default_limits.filter_bytes
+        raise LimitExceeded(
+            f"the filter exceeds the limit filter_bytes, which is {most}", "filter_bytes", most + 1,
+            most)
+    code = b"".join([*operands, bytes([ITEMS.index(op)])])
+    # An operand has three bytes at least (an item, a length or type, an operator), and what opens
+    # a parenthesis has one: less than this breaks no limit.
+    if len(code) > min(_c.me_default_limits.filter_depth, _c.me_default_limits.predicates):
+        compare("=", [code, constant(0)])
+    return code
 
 
 def compare(relation: str, operands: list[bytes]) -> bytes:

@@ -130,6 +130,14 @@ def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
     return id, filter, to
 
 
+def id_of(text: str) -> Any:
+    """The id that a JSON text says, as in a rule. Raises ValueError where it says none."""
+    try:
+        return _id_of(_DECODER.decode(text))
+    except RecursionError as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
 def _id_of(id: Any, depth: int = 0) -> Any:
     """The id with tuples for arrays."""
     if isinstance(id, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from matchengine import _core, _cover
@@ -24,8 +25,13 @@ class Related(_core.Engine):
         ``=``, IN, ranges, STARTS_WITH and EXISTS on different attributes (see `covers`). Costs
         about two matches of an event with the filter's attributes; a filter with a regex, or a
         LIKE that is as complicated, is compared with every subscription. With ``limit=1`` it only
-        finds out whether there is one. Raises what `add` raises for a filter.
+        finds out whether there is one. Raises what `add` raises for a filter, and TypeError or
+        ValueError for a limit that is no int, or negative.
         """
+        if limit is not None:
+            limit = index(limit)
+            if limit < 0:
+                raise ValueError(f"limit is at least 0, or None, got {limit}")
         return _cover.related(self, "covering", self._ir(filter), limit=limit)
 
     def covered_by(self, filter: str | Filter) -> list[Any]:

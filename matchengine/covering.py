@@ -73,7 +73,11 @@ def merge(f: Filter | str, g: Filter | str, /) -> Filter | None:
 
 
 def _filter(f: Filter | str) -> Filter:
-    return f if isinstance(f, Filter) else parse(f)
+    if isinstance(f, Filter):
+        return f
+    if isinstance(f, str | bytes):
+        return parse(f)
+    raise TypeError(f"a filter is a str or a Filter, got {type(f).__name__}")
 
 
 # ---- two conditions as one ----------------------------------------------------------------------

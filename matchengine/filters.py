@@ -113,7 +113,7 @@ class Operand:
     gives a `Filter`. Every method raises `FilterTypeError` for a constant that cannot stand there
     (None, NaN, a bool where order matters, what is no number in arithmetic, any type but bool, int,
     float, str and their NumPy counterparts) and `LimitExceeded` where the text would break the
-    defaults of `Limits`. Each takes time linear in its operands.
+    defaults of `Limits`, arithmetic included. Each takes time linear in its operands.
     """
 
     __slots__ = ()

@@ -442,7 +442,7 @@ class Matcher(Related, Generic[IdT]):
             if found is None or self._handles.get(id) != handle:  # gone in between
                 raise UnknownSubscription(id)
         ir, matched, leaves, rows = found
-        return explanation_of(id, filter_of(ir), matched, leaves, rows)
+        return explanation_of(id, filter_of(ir), matched, leaves, rows, self.limits.combinations)
 
     def stats(self) -> dict[str, Any]:
         """Sizes and counters, as a dict of plain numbers, in no time that grows with events.

@@ -235,7 +235,7 @@ static bool parse_term_test(parser *p, predicate *q, bool negated)
     case LEX_IS:
         if (t->kind == TERM_CODE) {
             return parser_fail(p, ME_SYNTAX, p->now.offset,
-                               "IN, LIKE and IS NULL test an attribute, not an expression");
+                               "IN, LIKE, ILIKE and IS NULL test an attribute, not an expression");
         }
         return parser_unexpected(p, "a comparison");
     default:

@@ -87,6 +87,13 @@ def test_a_client_gets_an_event_once_and_as_it_was(broker: ModuleType) -> None:
         (b'PUB {"a": }', "expected a value (at byte 6)"),
         (b'PUB {"a": NaN}', "at byte"),
         (b"PUB []", "expected an object"),
+        (b"SUB", "expected an id"),
+        (b"SUB  a", "expected an id"),
+        (b"SUB x", "expected a filter"),
+        (b"SUB x ", "expected a filter"),
+        (b"DROP", "expected an id"),
+        (b"SUB x NOT EXISTS(a)", "because of NOT EXISTS(a)"),
+        (b'PUB {"a": [' + b"1," * 1_000 + b"1]}", "event_values"),
         (b"HELLO", "expected SUB, DROP or PUB"),
         (b"", "expected SUB, DROP or PUB"),
     ],
@@ -136,6 +143,21 @@ def test_a_client_that_does_not_read_is_cut_off(
             pass
         deaf.close()
         await market.close()
+
+    run(scenario, broker)
+
+
+def test_a_filter_that_is_refused_leaves_the_old_one(broker: ModuleType) -> None:
+    async def scenario(port: int) -> None:
+        client = await broker.connect(port)
+        await client.subscribe("x", "a = 1")
+        for bad in ("", "NOT EXISTS(a)"):
+            with pytest.raises(ValueError, match="filter"):
+                await client.subscribe("x", bad)
+        assert [await client.publish(event) for event in ({"a": 1}, {})] == [1, 0]
+        await client.subscribe("x", "TRUE")  # every event, but it costs nothing to look
+        assert await client.publish({}) == 1
+        await client.close()
 
     run(scenario, broker)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from matchengine._reading import id_of
 from matchengine.cli.command import Commands, add_json, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, complain
-from matchengine.cli.rules import load_rules
+from matchengine.cli.rules import load_rules, name_of
 from matchengine.cli.source import InputError, Source
 from matchengine.errors import MatchEngineError
 from matchengine.matcher import Matcher
@@ -36,7 +38,10 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("event", metavar="EVENT", help="an event as JSON, or - for standard input")
     parser.add_argument(
-        "--id", metavar="ID", help="explain the rule with this id, RULE being a file"
+        "--id",
+        metavar="ID",
+        help="explain the rule with this id, RULE being a file; ID is JSON, or else a string as "
+        "it stands",
     )
     add_json(parser)
 
@@ -59,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except MatchEngineError as error:
         complain(f"EVENT: {error}")
         return BAD_INPUT
-    output.write([found.as_json() if arguments.json else str(found)])
+    output.write([found.as_json() if arguments.json else found.text(name_of(found.id))])
     return OK
 
 
@@ -99,17 +104,21 @@ def _add(matcher: Matcher[Any], rule: str) -> Any:
 def _add_file(matcher: Matcher[Any], name: str, wanted: str) -> Any:
     """Add the rules of a file and return the id that is wanted. Raises `InputError`."""
     with Source(name) as source:
-        for rule in load_rules(source, matcher):
-            if rule.error and _is_wanted(rule.id, wanted):
-                raise InputError(f"{source.name}:{rule.line}: {rule.error}")
-    found = [id for id in matcher if _is_wanted(id, wanted)]
-    if not found:
-        raise InputError(f"{source.name}: no rule has the id {wanted}")
-    if len(found) > 1:
-        raise InputError(f"{source.name}: both {found[0]!r} and {found[1]!r} are called {wanted}")
-    return found[0]
+        bad = {
+            rule.id: f"{source.name}:{rule.line}: {rule.error}"
+            for rule in load_rules(source, matcher)
+            if rule.error and rule.id is not None
+        }
+    for meant in _meanings(wanted):
+        if meant in bad:
+            raise InputError(bad[meant])
+        if meant in matcher:
+            return next(id for id in matcher if id == meant)  # 2 for 2.0: as the file has it
+    raise InputError(f"{source.name}: no rule has the id {wanted}")
 
 
-def _is_wanted(id: Any, wanted: str) -> bool:
-    """Is the id what was written on the command line, as a string or as JSON?"""
-    return id == wanted or (id is not None and json.dumps(id, ensure_ascii=False) == wanted)
+def _meanings(wanted: str) -> Iterator[Any]:
+    """What an id on the command line may stand for: the value, where it is JSON, or itself."""
+    with contextlib.suppress(ValueError):
+        yield id_of(wanted)
+    yield wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,10 @@ def test_explain_a_text_or_a_line(command: Command) -> None:
     assert (ran.code, ran.out[0]["id"], ran.out[0]["matched"]) == (0, ["a", 1], True)
 
 
-@pytest.mark.parametrize(("wanted", "id"), [("alice", "alice"), ('"alice"', "alice"), ("2", 2)])
+@pytest.mark.parametrize(
+    ("wanted", "id"),
+    [("alice", "alice"), ('"alice"', "alice"), (' "\\u0061lice"', "alice"), ("2", 2), ("2.0", 2)],
+)
 def test_explain_a_rule_of_a_file(command: Command, wanted: str, id: object) -> None:
     rules = write_lines("rules.gz", ["", "no rule", *RULES, {"id": "late", "filter": "price <"}])
     ran = command("explain", "--json", rules, "--id", wanted, '{"symbol": "ACME", "price": 120}')
@@ -98,14 +102,40 @@ def test_explain_a_rule_of_a_file(command: Command, wanted: str, id: object) -> 
     assert ran.out[0]["matched"] == (id == 2)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ("[1,[2]]", "[1, [2]]"),
+        ("[1, [2]]", "[1, [2]]"),
+        ("[1.0, [2]]", "[1, [2]]"),
+        ('"7"', '"7"'),
+        ("7", "7"),
+        ("8", '"8"'),
+        ("[x", '"[x"'),
+        ('"\\u00e9"', '"é"'),
+        ("true", "true"),
+    ],
+)
+def test_ids_are_compared_as_values(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, wanted: str, shown: str
+) -> None:
+    """Any spelling of the JSON will do; what is none, or no rule has, is a string."""
+    ids = [[1, [2]], "7", 7, "8", "[x", "é", True]
+    path = tmp_path / "rules"
+    path.write_text("\n".join(json.dumps({"id": id, "filter": "a = 1"}) for id in ids))
+    assert main(["explain", str(path), "--id", wanted, '{"a": 1}']) == 0
+    assert capfd.readouterr().out.splitlines()[0] == f"{shown} matches"
+
+
 def test_a_rule_of_a_file_that_cannot_be_explained(command: Command) -> None:
-    rules = write_lines(
-        "rules", [*RULES, {"id": "late", "filter": "price <"}, {"id": "2", "filter": "a"}]
-    )
+    rules = write_lines("rules", [*RULES, {"id": "late", "filter": "price <"}])
     for wanted, message in [
         ("late", 'rules:3: "late": expected a name'),
         ("bob", "rules: no rule has the id bob"),
-        ("2", "rules: both 2 and '2' are called 2"),
+        ('"late"', 'rules:3: "late": expected a name'),
+        ("null", "rules: no rule has the id null"),
+        ("{}", "rules: no rule has the id {}"),
+        ("[" * 100_000, "rules: no rule has the id [["),
     ]:
         ran = command("explain", rules, "--id", wanted, "{}")
         assert (ran.code, ran.out) == (1, [])

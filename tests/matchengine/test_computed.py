@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matchengine import Filter, Limits, Matcher, attr, covers, merge, overlaps, parse
+from matchengine import (
+    Filter,
+    LimitExceeded,
+    Limits,
+    Matcher,
+    attr,
+    covers,
+    merge,
+    overlaps,
+    parse,
+)
 
 
 def test_the_builder_says_what_the_text_says() -> None:
@@ -184,3 +194,41 @@ def test_an_array_of_large_integers() -> None:
     m.add("a - b < 0", id="difference")
     event = {"a": [10**900 + i for i in range(200)], "b": [10**900 + 1] * 200}
     assert m.match(event) == ["less"]  # as doubles, both are infinite
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "most"),
+    [("a", "predicates", 2**16), ("x" * 100_000, "filter_bytes", 2**4)],
+)
+def test_doubling_ends_while_it_is_small(name: str, limit: str, most: int) -> None:
+    """Arithmetic that fits into no filter is refused when it is joined, not when it is compared."""
+    e, operands = attr(name) + attr(name), 2
+    while operands < most:
+        e, operands = e + e, 2 * operands
+    with pytest.raises(LimitExceeded) as caught:
+        e + e
+    assert caught.value.limit == limit
+    assert caught.value.value == caught.value.maximum + 1
+    assert (e > 0).paths == {name}  # and the last that was good can be compared
+
+
+def test_arithmetic_is_as_deep_as_a_filter() -> None:
+    e = attr("a") + 1
+    for _ in range(999):
+        e = -e
+    with pytest.raises(LimitExceeded) as caught:
+        repr(-e)
+    assert (caught.value.limit, caught.value.maximum) == ("filter_depth", 1_000)
+    assert parse(str(e > 0)) == (e > 0)
+
+
+def test_code_may_be_longer_than_a_text() -> None:
+    """A number takes more bytes in code than in text, so what the parser takes can be built."""
+    e = attr("a") + 0.5
+    for _ in range(46):
+        e = e + 0.5
+    for _ in range(11):
+        e = e + e
+    f = e > 0
+    assert len(f._ir) > Limits().filter_bytes > len(str(f))
+    assert parse(str(f)) == f

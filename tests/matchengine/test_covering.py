@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,6 +215,27 @@ def test_bad_filters_are_refused() -> None:
             ask("a = 1 AND b = 1")
         with pytest.raises(TypeError):
             ask(5)  # type: ignore[arg-type]
+
+
+def test_what_is_no_filter_is_said_in_the_same_words() -> None:
+    m: Matcher[int] = Matcher()
+    wrong: Any = None
+    for ask in (m.covering, m.covered_by, m.overlapping, lambda f: covers("a", f), m.add):
+        with pytest.raises(TypeError, match=r"^a filter is a str or a Filter, got NoneType$"):
+            ask(wrong)
+
+
+def test_the_limit_is_a_count() -> None:
+    m: Matcher[int] = Matcher()
+    m.add_many(dict.fromkeys(range(5), "a = 1"))
+    assert [len(m.covering("a = 1", limit=n)) for n in (0, True, np.int64(2), 2**40, None)] == [
+        0, 1, 2, 5, 5
+    ]  # fmt: skip
+    for wrong in (1.0, "1"):
+        with pytest.raises(TypeError):
+            m.covering("a = 1", limit=wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="limit is at least 0, or None, got -1"):
+        m.covering("a = 1", limit=-1)
 
 
 def test_enormous_filters_end_soon() -> None:

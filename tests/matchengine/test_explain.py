@@ -190,6 +190,29 @@ def test_it_reads_well() -> None:
     assert found.filter == parse("symbol = 'ACME' AND price < 10")
 
 
+@pytest.mark.parametrize(
+    ("text", "event", "cause"),
+    [
+        ("1 / a > 0", {"a": 0}, "divided by zero"),
+        ("a / b > 1", {"a": [1, 2], "b": 0.0}, "divided by zero"),
+        ("NOT a BETWEEN b AND 1 / (b - 2)", {"a": 1, "b": 2}, "divided by zero"),
+        ("a < b", {"a": [5] * 10, "b": [1] * 10}, "more combinations of values than the limit 99"),
+        ("a / b > 1", {"a": [1] * 10, "b": [2] * 10}, "divided by zero, or more combinations"),
+        ("1 / a > b", {"a": 0}, ""),  # a missing or null attribute says enough
+        ("1 / a > b", {"a": 0, "b": None}, ""),
+        ("1 / a > 2", {"a": 1}, ""),  # false
+    ],
+)
+def test_why_a_computed_predicate_is_unknown(text: str, event: dict[str, Any], cause: str) -> None:
+    matcher: Matcher[str] = Matcher(limits=Limits(combinations=99))
+    matcher.add(text, id="it")
+    (reason,) = matcher.explain(event, "it").reasons
+    assert reason.cause.startswith(cause)
+    assert bool(reason.cause) == bool(cause) == ("cause" in reason.as_dict())
+    assert reason.outcome == ("unknown" if cause or "b" in text else "false")
+    assert str(reason).endswith(f"; {reason.cause}" if cause else str(reason))
+
+
 # ---- bad input and threads ----------------------------------------------------------------------
 
 
