@@ -226,12 +226,17 @@ cdef extern from "matchengine.h" nogil:
     void me_engine_write_unlock(me_engine *engine)
     void me_engine_reset_lock(me_engine *engine)
 
+    ctypedef enum me_expense:
+        ME_CHEAP
+        ME_EVERY_EVENT
+        ME_EVERY_STRING
+
     me_status me_engine_add(
         me_engine *engine, const uint8_t *filter, size_t length, uint32_t destination,
         uint32_t *handle)
     me_status me_engine_replace(
         me_engine *engine, uint32_t handle, const uint8_t *filter, size_t length,
-        uint32_t destination)
+        uint32_t destination, me_expense *refused)
     void me_engine_remove(me_engine *engine, uint32_t handle)
     void me_engine_release_handle(me_engine *engine, uint32_t handle)
     uint32_t me_engine_count(const me_engine *engine)
@@ -239,11 +244,6 @@ cdef extern from "matchengine.h" nogil:
     bint me_engine_is_live(const me_engine *engine, uint32_t handle)
     uint32_t me_engine_destination(const me_engine *engine, uint32_t handle)
     size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room)
-
-    ctypedef enum me_expense:
-        ME_CHEAP
-        ME_EVERY_EVENT
-        ME_EVERY_STRING
 
     me_expense me_engine_expense(const me_engine *engine, uint32_t handle)
 

@@ -32,4 +32,5 @@ cdef class Store:
     cdef int let_go(self, list dropped) except -1
     cdef void learn(self) noexcept
     cdef void trim(self) noexcept
-    cdef int check_live(self, uint32_t handle) except -1
+    cdef void take_back(self, uint32_t handle) noexcept
+    cdef _c.me_status diagnose(self, bytes ir, _c.me_diagnosis *found) noexcept

@@ -175,14 +175,17 @@ cdef class Store:
     # Making an object that the garbage collector counts may run finalisers. So every method below
     # makes what it needs before the lock, and raises after it.
 
-    def _insert_many(self, list irs, list ids, list destinations):
+    def _insert_many(self, list irs, list ids, list destinations, bint warned):
         """Add many filters (named IR) as one operation: all or none. Raises MemoryError.
 
-        Returns their handles, the index of the first expensive one, and how many these are.
+        Returns their handles and None. Unless the caller has `warned` of them, expensive filters
+        are refused, and the others with them: then it returns no handles, and the index of the
+        first, how many there are, and what `_diagnose` says of the first.
         """
-        cdef Py_ssize_t done = 0, count = len(irs), first = -1, expensive = 0
+        cdef Py_ssize_t at = 0, done = 0, count = len(irs), first = -1, expensive = 0
         cdef uint32_t handle = 0, to
         cdef _c.me_status status = _c.ME_OK
+        cdef _c.me_diagnosis found
         cdef bytes ir
         cdef list handles = [0] * count, dropped = []
         self.table.extend([None] * count)
@@ -190,32 +193,44 @@ cdef class Store:
         try:
             self.let_go(dropped)
             self.learn()
-            while done < count and status == _c.ME_OK:
-                ir = <bytes>irs[done]
-                to = destinations[done]
+            while at < count and status == _c.ME_OK:
+                ir = <bytes>irs[at]
+                to = destinations[at]
                 status = _c.me_engine_add(
                     self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir),
                     to, &handle)
-                if status == _c.ME_OK:
+                if status == _c.ME_OK and (
+                        warned or _c.me_engine_expense(self.engine, handle) == _c.ME_CHEAP):
                     handles[done] = handle
-                    self.table[handle] = ids[done]
-                    if _c.me_engine_expense(self.engine, handle) != _c.ME_CHEAP:
-                        first = done if expensive == 0 else first
-                        expensive += 1
+                    self.table[handle] = ids[at]
                     done += 1
-            while status != _c.ME_OK and done > 0:
+                elif status == _c.ME_OK:  # only counted
+                    self.take_back(handle)
+                    if expensive == 0:
+                        first = at
+                        status = self.diagnose(ir, &found)
+                    expensive += 1
+                at += 1
+            while (status != _c.ME_OK or expensive > 0) and done > 0:
                 done -= 1
-                handle = handles[done]
-                _c.me_engine_remove(self.engine, handle)
-                _c.me_engine_release_handle(self.engine, handle)
-                self.table[handle] = None
+                self.take_back(handles[done])
         finally:
             _c.me_engine_write_unlock(self.engine)
         self.trim()
         del dropped
         if status != _c.ME_OK:
             raise MemoryError()
-        return handles, first, expensive
+        return (handles, None) if expensive == 0 else ([], (first, expensive, found))
+
+    cdef void take_back(self, uint32_t handle) noexcept:
+        """Take out what nobody has seen. Write lock held."""
+        _c.me_engine_remove(self.engine, handle)
+        _c.me_engine_release_handle(self.engine, handle)
+        self.table[handle] = None
+
+    cdef _c.me_status diagnose(self, bytes ir, _c.me_diagnosis *found) noexcept:
+        return _c.me_engine_diagnose(
+            self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), found)
 
     cdef void trim(self) noexcept:
         """One entry of `table` for every handle ever given."""
@@ -231,39 +246,34 @@ cdef class Store:
     # The next two look an id up themselves: between that and the lock nobody else's code can run,
     # no signal handler either, so the handle is that of the id.
 
-    def _change(self, dict handles, id, ir: bytes, destination, bint keeps):
+    def _change(self, dict handles, id, ir: bytes, destination, bint keeps, bint warned):
         """Give the subscription of an id another filter, and a destination unless it `keeps` it.
 
-        Returns the old filter and destination, and whether the new filter is expensive. Raises
-        KeyError, MemoryError.
+        Returns None. Unless the caller has `warned` of it, an expensive filter is refused: then
+        nothing changes, and it returns what `_diagnose` says of it. Raises KeyError, MemoryError.
         """
-        cdef uint32_t number, to = destination, before = 0
-        cdef _c.me_status status = _c.ME_NOMEM
-        cdef Bytes old = Bytes(NULL, 0, 0)
-        cdef bint expensive = False
-        number = handles[id]
+        cdef uint32_t before, to = destination, number = handles[id]
+        cdef _c.me_status status
+        cdef _c.me_expense expense = _c.ME_CHEAP
+        cdef _c.me_diagnosis found
         self.write_lock()
         self.learn()
         before = _c.me_engine_destination(self.engine, number)
-        if append_filter(self.engine, number, &old) > 0:
-            status = _c.me_engine_replace(
-                self.engine, number, <const uint8_t *>PyBytes_AS_STRING(ir),
-                PyBytes_GET_SIZE(ir), before if keeps else to)
-            expensive = _c.me_engine_expense(self.engine, number) != _c.ME_CHEAP
+        status = _c.me_engine_replace(
+            self.engine, number, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir),
+            before if keeps else to, NULL if warned else &expense)
+        if status == _c.ME_OK and expense != _c.ME_CHEAP:
+            status = self.diagnose(ir, &found)
         _c.me_engine_write_unlock(self.engine)
-        try:
-            if status != _c.ME_OK:
-                raise MemoryError()
-            return (old.items[:old.length], before), expensive
-        finally:
-            free(old.items)
+        if status != _c.ME_OK:
+            raise MemoryError()
+        return None if expense == _c.ME_CHEAP else found
 
     def _read(self, dict handles, id):
         """The filter (named IR) of an id's subscription, and its destination. Raises KeyError."""
-        cdef uint32_t number, to
+        cdef uint32_t to, number = handles[id]
         cdef Bytes filter = Bytes(NULL, 0, 0)
         cdef size_t size
-        number = handles[id]
         self.read_lock()
         to = _c.me_engine_destination(self.engine, number)
         size = append_filter(self.engine, number, &filter)
@@ -275,11 +285,6 @@ cdef class Store:
         finally:
             free(filter.items)
 
-    cdef int check_live(self, uint32_t handle) except -1:
-        if not _c.me_engine_is_live(self.engine, handle):
-            raise LookupError(f"no subscription has the handle {handle}")
-        return 0
-
     def _delete(self, handles):
         """Take live handles out as one operation."""
         cdef uint32_t number
@@ -287,7 +292,8 @@ cdef class Store:
         cdef list dropped = [], entries = [(self.pin.epoch, handle) for handle in handles]
         fresh.epoch = self.pin.epoch + 1
         for entry in entries:
-            self.check_live(entry[1])
+            if not _c.me_engine_is_live(self.engine, entry[1]):
+                raise LookupError(f"no subscription has the handle {entry[1]}")
         self.write_lock()
         try:
             for entry in entries:
@@ -351,8 +357,7 @@ cdef class Store:
         cdef _c.me_status status
         self.write_lock()
         self.learn()
-        status = _c.me_engine_diagnose(
-            self.engine, <const uint8_t *>PyBytes_AS_STRING(ir), PyBytes_GET_SIZE(ir), &found)
+        status = self.diagnose(ir, &found)
         _c.me_engine_write_unlock(self.engine)
         if status != _c.ME_OK:
             raise MemoryError()

@@ -96,11 +96,15 @@ def refuse_equal_hashes(ids: Sequence[Any]) -> None:
 
 
 def show(id: Any) -> str:
-    """A shortened ``repr`` for messages."""
+    """A shortened ``repr`` for messages, or the type's name where there is none.
+
+    Python does not print an int of many digits, and reprlib takes a class that is called
+    ``array`` for another.
+    """
     try:
         return reprlib.repr(id)
-    except ValueError:  # an int with more digits than Python prints
-        return f"of type {type(id).__name__}"
+    except Exception:
+        return f"<{type(id).__name__}>"
 
 
 # ---- reading ------------------------------------------------------------------------------------

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
-import functools
 import itertools
 import os
-import reprlib
 import threading
 import warnings
 import weakref
@@ -23,6 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 from matchengine import _core, _engine, _filters, _snapshot
 from matchengine._diagnosis import Diagnosis, Subscription, warning_of
 from matchengine._explanation import Explanation, explanation_of
+from matchengine._ids import show
 from matchengine._reading import destination_of, is_buffer, read_subscriptions
 from matchengine._related import Related
 from matchengine.errors import (
@@ -97,36 +96,30 @@ class Matcher(Related, Generic[IdT]):
         """
         ir = self._ir(filter)
         number = destination_of(to)
-        with self._writing:
-            first_id = self._next_id
-            taken = self._free_id() if id is None else id
-            if taken in self._handles:
-                raise DuplicateSubscription(taken)
-            handles, _, expensive = self._insert_many([ir], [taken], [number])
-            self._enter(taken, handles[0])
-        if expensive:
-            undo = functools.partial(self._take_back, [taken], handles, first_id)
-            self._warn(taken, ir, 1, undo)
+        for warned in (False, True):
+            with self._writing:
+                next_id = self._next_id
+                taken = self._free_id() if id is None else id
+                if taken in self._handles:
+                    raise DuplicateSubscription(taken)
+                handles, refused = self._insert_many([ir], [taken], [number], warned)
+                if refused is None:
+                    self._enter(taken, handles[0])
+                    break
+                self._next_id = next_id
+            self._warn(taken, ir, *refused[1:])
         return taken
 
-    def _warn(self, id: Any, ir: bytes, count: int, undo: Callable[[], None]) -> None:
-        """Warn the caller of our caller; `undo` what was done if the warning is an error."""
-        more = f" (and {count - 1:,} more of the filters)" if count > 1 else ""
-        who = f"the filter of {reprlib.repr(id)}"
-        try:
-            with self._writing:
-                found = self._diagnose(ir)
-            text = warning_of(who, ir, found, more)
-            warnings.warn(text, ExpensiveFilterWarning, stacklevel=3)
-        except BaseException:
-            undo()
-            raise
+    def _warn(self, id: Any, ir: bytes, count: int, found: Mapping[str, Any]) -> None:
+        """Warn the caller of our caller, who holds no lock.
 
-    def _take_back(self, ids: list[Any], handles: list[int], first_id: int) -> None:
-        """Take out what has been added."""
-        with self._writing:
-            self._delete(list(self._leave(ids, handles)))
-            self._next_id = first_id
+        Nothing has changed yet: the warning may be an error, or call back into the matcher.
+        """
+        if not found["expense"]:  # of two plans that cost the same, the engine takes the other now
+            return
+        more = f" (and {count - 1:,} more of the filters)" if count > 1 else ""
+        text = warning_of(f"the filter of {show(id)}", ir, found, more)
+        warnings.warn(text, ExpensiveFilterWarning, stacklevel=3)
 
     def _free_id(self) -> int:
         while self._next_id in self._handles:
@@ -154,7 +147,7 @@ class Matcher(Related, Generic[IdT]):
         lines ``{"id": ..., "filter": "...", "to": ...}``, of which only the filter is needed, as
         str, bytes or a buffer. The errors of `add`, and one warning at most.
         """
-        ids: list[Any] = []
+        asked: list[Any] = []
         irs: list[bytes] = []
         numbers: list[int] = []
         triples, where = read_subscriptions(subscriptions, self._limits.line_bytes)
@@ -164,19 +157,22 @@ class Matcher(Related, Generic[IdT]):
             try:
                 for id, filter, to in itertools.islice(triples, SLICE):
                     numbers.append(_core.NO_DESTINATION if to is None else destination_of(to))
-                    ids.append(id)
+                    asked.append(id)
                     filters.append(filter)
                 ended = len(filters) < SLICE
             finally:  # what was read before an error is looked at first, in order
-                self._parse_onto(irs, filters, lambda n: where(n, ids[n]))
-        with self._writing:
-            first_id = self._next_id
-            self._number(ids)
-            handles, first, expensive = self._insert_many(irs, ids, numbers)
-            self._enter_many(ids, handles)
-        if expensive:
-            undo = functools.partial(self._take_back, ids, handles, first_id)
-            self._warn(ids[first], irs[first], expensive, undo)
+                self._parse_onto(irs, filters, lambda n: where(n, asked[n]))
+        for warned in (False, True):
+            with self._writing:
+                next_id = self._next_id
+                ids = self._numbered(asked)
+                handles, refused = self._insert_many(irs, ids, numbers, warned)
+                if refused is None:
+                    self._enter_many(ids, handles)
+                    break
+                self._next_id = next_id
+            first, count, found = refused
+            self._warn(ids[first], irs[first], count, found)
         return ids
 
     def _parse_onto(
@@ -193,22 +189,24 @@ class Matcher(Related, Generic[IdT]):
             raise
         irs += fresh
 
-    def _number(self, ids: list[Any]) -> None:
-        """Check that ids are free and differ, and put numbers in the place of None."""
+    def _numbered(self, ids: list[Any]) -> list[Any]:
+        """Check that ids are free and differ; return them with numbers in the place of None."""
         fresh = set(ids)
         taken = any(id in self._handles for id in fresh)
         if len(fresh) == len(ids) and None not in fresh and not taken:
-            return
+            return ids
         fresh = set()
         for id in ids:
             if id is not None and (id in self._handles or id in fresh):
                 raise DuplicateSubscription(id)
             fresh.add(id)
+        ids = ids.copy()
         for index, id in enumerate(ids):
             if id is None:
                 ids[index] = self._free_id()
                 while ids[index] in fresh:
                     ids[index] = self._free_id()
+        return ids
 
     def _enter_many(self, ids: list[Any], handles: list[int]) -> None:
         entered = 0
@@ -240,19 +238,15 @@ class Matcher(Related, Generic[IdT]):
         """
         ir = self._ir(filter)
         number = destination_of(to)  # may run the code of a subclass of int: before the look-up
-        try:
-            with self._writing:
-                old, expensive = self._change(self._handles, id, ir, number, to is None)
-        except KeyError:
-            raise UnknownSubscription(id) from None
-        if expensive:
-            self._warn(id, ir, 1, functools.partial(self._put_back, id, ir, *old))
-
-    def _put_back(self, id: Any, ir: bytes, old: bytes, to: int) -> None:
-        """Undo a replacement, unless the filter is another one meanwhile."""
-        with self._writing, contextlib.suppress(KeyError):
-            if self._read(self._handles, id)[0] == ir:
-                self._change(self._handles, id, old, to, False)
+        for warned in (False, True):
+            try:
+                with self._writing:
+                    found = self._change(self._handles, id, ir, number, to is None, warned)
+            except KeyError:
+                raise UnknownSubscription(id) from None
+            if found is None:
+                break
+            self._warn(id, ir, 1, found)
 
     def remove(self, id: Any) -> None:
         """Remove the subscription `id`. Raises `UnknownSubscription`. Microseconds."""
@@ -334,7 +328,7 @@ class Matcher(Related, Generic[IdT]):
         ids = snapshot.ids
         with self._writing:
             destinations = snapshot.destinations.tolist()
-            handles, _, _ = self._insert_many(snapshot.filters.records, ids, destinations)
+            handles, _ = self._insert_many(snapshot.filters.records, ids, destinations, True)
             self._enter_many(ids, handles)
             self._next_id = max(self._next_id, snapshot.next_id)
 

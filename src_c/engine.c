@@ -435,7 +435,7 @@ static void rename_owner(me_engine *e, place where, uint32_t from, uint32_t to)
 }
 
 me_status me_engine_replace(me_engine *e, uint32_t handle, const uint8_t *filter, size_t length,
-                            uint32_t destination)
+                            uint32_t destination, me_expense *refused)
 {
     uint32_t spare;
     entry new;
@@ -450,11 +450,18 @@ me_status me_engine_replace(me_engine *e, uint32_t handle, const uint8_t *filter
     }
     place free_link = e->places[spare];
     e->places[spare] = new.filing.place;
+    e->sources[spare] = new.source;
+    if (refused != NULL && (*refused = me_engine_expense(e, spare)) != ME_CHEAP) {
+        leave(e, spare);
+        e->places[spare] = free_link;
+        return ME_OK;
+    }
     leave(e, handle);
     e->places[handle] = e->places[spare];
     e->places[spare] = free_link;
     rename_owner(e, e->places[handle], spare, handle);
     e->sources[handle] = new.source;
+    e->sources[spare] = NULL;
     set_note(e, handle, &new);
     set_destination(e, handle, destination);
     return ME_OK;

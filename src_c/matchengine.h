@@ -122,14 +122,22 @@ void me_engine_write_unlock(me_engine *engine);
  * at work when it was made. */
 void me_engine_reset_lock(me_engine *engine);
 
+/* What makes a filter expensive, however many others there are. */
+typedef enum me_expense {
+    ME_CHEAP,
+    ME_EVERY_EVENT,  /* it is looked at for every event, and is not true for every event */
+    ME_EVERY_STRING, /* it is found by a pattern that is tried on every string of its path */
+} me_expense;
+
 /* Adds a subscription (write lock) and gives it a handle. `destination` is any number, or
  * ME_NO_DESTINATION. Amortised cost: microseconds, linear in the filter. ME_NOMEM. */
 me_status me_engine_add(me_engine *engine, const uint8_t *filter, size_t length,
                         uint32_t destination, uint32_t *handle);
 
-/* Gives a live handle another filter (write lock); the old one stays on failure. */
+/* Gives a live handle another filter (write lock); the old one stays on failure. With `refused`,
+ * an expensive filter is not taken either: then nothing changes, and it says why. */
 me_status me_engine_replace(me_engine *engine, uint32_t handle, const uint8_t *filter,
-                            size_t length, uint32_t destination);
+                            size_t length, uint32_t destination, me_expense *refused);
 
 /* Takes a live subscription out (write lock). It never matches again; its handle is not used again
  * until me_engine_release_handle gives the number back. Never fails. */
@@ -146,13 +154,8 @@ uint32_t me_engine_destination(const me_engine *engine, uint32_t handle);
  * room for them. */
 size_t me_engine_filter(const me_engine *engine, uint32_t handle, uint8_t *out, size_t room);
 
-/* What makes a filter expensive, however many others there are. */
-typedef enum me_expense {
-    ME_CHEAP,
-    ME_EVERY_EVENT,  /* it is looked at for every event, and is not true for every event */
-    ME_EVERY_STRING, /* it is found by a pattern that is tried on every string of its path */
-} me_expense;
-me_expense me_engine_expense(const me_engine *engine, uint32_t handle); /* read lock; live */
+/* Of a live handle's filter (read lock). */
+me_expense me_engine_expense(const me_engine *engine, uint32_t handle);
 
 /* What me_engine_add would do with a filter, without adding it (write lock: it uses the compiler's
  * workspace, and leaves the engine as it was). */

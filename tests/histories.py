@@ -57,7 +57,7 @@ class Read:
 class NumberingLock:
     """The matcher's writer lock, which numbers the calls that hold it.
 
-    What a call does when it holds the lock again, such as saying why it warns, changes nothing.
+    A call that warns holds it twice, and changes nothing before the warning: the last time counts.
     """
 
     def __init__(self, lock: Any) -> None:
@@ -65,8 +65,8 @@ class NumberingLock:
         self._serials = itertools.count(1)
         self._calls = threading.local()
 
-    def begin(self, call: Write) -> None:
-        """What this thread does from now on is `call`."""
+    def begin(self, call: Write | None) -> None:
+        """What this thread does from now on is `call`, or no write."""
         self._calls.now = call
 
     def __enter__(self) -> None:
@@ -76,7 +76,7 @@ class NumberingLock:
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         call = getattr(self._calls, "now", None)
-        if self._depth == 0 and call is not None and call.serial == 0:
+        if self._depth == 0 and call is not None:
             call.serial = next(self._serials)
         self._lock.release()
 
@@ -218,6 +218,7 @@ class Recorder:
         self.lock.begin(write)
         write.start = next(self.clock)
         write.result = call()
+        self.lock.begin(None)
         write.end = next(self.clock)
         self.writes.append(write)
 

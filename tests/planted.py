@@ -285,19 +285,19 @@ BUGS = [
     Bug(
         "add_many adds one by one",
         "matchengine/matcher.py",
-        "handles, first, expensive = self._insert_many(irs, ids, numbers)\n",
-        "alone = [self._insert_many(*([x] for x in one)) for one in zip(irs, ids, numbers)]\n"
-        "            handles, first, expensive = [h for hs, _, _ in alone for h in hs], 0, 0\n",
+        "handles, refused = self._insert_many(irs, ids, numbers, warned)\n",
+        "alone = [self._insert_many(*([x] for x in s), True) for s in zip(irs, ids, numbers)]\n"
+        "                handles, refused = [h for hs, _ in alone for h in hs], None\n",
         python=(HISTORIES,),
     ),
     Bug(
         "replace takes the old filter out before the new one is in",
         "matchengine/_engine.pyx",
-        "            status = _c.me_engine_replace(",
-        '            _c.me_engine_replace(self.engine, number, <uint8_t *>b"\\2", 1, before)\n'
-        "            _c.me_engine_write_unlock(self.engine)\n"
-        "            self.write_lock()\n"
-        "            status = _c.me_engine_replace(",
+        "        status = _c.me_engine_replace(",
+        '        _c.me_engine_replace(self.engine, number, <uint8_t *>b"\\2", 1, before, NULL)\n'
+        "        _c.me_engine_write_unlock(self.engine)\n"
+        "        self.write_lock()\n"
+        "        status = _c.me_engine_replace(",
         python=(HISTORIES,),
     ),
     Bug(

@@ -65,7 +65,7 @@ static inline uint32_t kit_put(kit *k, uint32_t handle, const char *text, uint32
     me_engine_write_lock(k->e);
     me_status status = handle == UINT32_MAX
                            ? me_engine_add(k->e, w.bytes, w.length, to, &given)
-                           : me_engine_replace(k->e, handle, w.bytes, w.length, to);
+                           : me_engine_replace(k->e, handle, w.bytes, w.length, to, NULL);
     me_engine_write_unlock(k->e);
     filter_writer_free(&w);
     return status == ME_OK ? given : UINT32_MAX;

@@ -136,6 +136,41 @@ static void test_replace(void)
     CHECK(kit_close(&k));
 }
 
+/* An expensive filter that is refused leaves everything as it was. */
+static void test_replace_refuses(void)
+{
+    static const struct {
+        const char *text;
+        me_expense expense;
+    } cases[] = {
+        {"b IS NULL", ME_EVERY_EVENT},
+        {"q = 1 OR NOT EXISTS(b)", ME_EVERY_EVENT},
+        {"q = 2 AND r < 3 OR MATCHES(s, '[a-z]+')", ME_EVERY_STRING},
+        {"q = 3 OR MATCHES(a, '.')", ME_EVERY_STRING},
+        {"q = 4", ME_CHEAP},
+    };
+    kit k;
+    CHECK(kit_open(&k));
+    for (uint32_t i = 0; i < 5; i++) {
+        heap h = {0};
+        filter_writer w;
+        me_expense refused = ME_CHEAP;
+        uint32_t handle = kit_put(&k, UINT32_MAX, "a = 1 OR x > 5", 7);
+        me_stats before = kit_stats(&k);
+        CHECK(kit_parse(cases[i].text, &h, &w));
+        CHECK(me_engine_replace(k.e, handle, w.bytes, w.length, 9, &refused) == ME_OK);
+        CHECK(refused == cases[i].expense && kit_valid(&k));
+        me_stats after = kit_stats(&k);
+        bool kept = refused != ME_CHEAP;
+        CHECK(me_engine_destination(k.e, handle) == (kept ? 7 : 9));
+        CHECK((after.clusters == before.clusters && after.paths == before.paths &&
+               after.patterns == before.patterns && after.constants == before.constants) == kept);
+        CHECK(kit_ask(&k, "{\"a\": 1, \"b\": 0}", ME_ALL) == ME_OK && k.count == i + kept);
+        filter_writer_free(&w);
+    }
+    CHECK(kit_close(&k));
+}
+
 static void test_modes_and_destinations(void)
 {
     kit k;
@@ -278,6 +313,7 @@ int main(void)
 {
     test_every_kind();
     test_replace();
+    test_replace_refuses();
     test_modes_and_destinations();
     test_a_handle_is_used_again_only_when_given_back();
     test_filters_are_kept();

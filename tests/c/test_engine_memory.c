@@ -52,7 +52,7 @@ static uint32_t put_at_last(kit *k, uint32_t handle, const char *text)
         heap_fail_after(allowed);
         status = handle == UINT32_MAX
                      ? me_engine_add(k->e, w.bytes, w.length, ME_NO_DESTINATION, &given)
-                     : me_engine_replace(k->e, handle, w.bytes, w.length, ME_NO_DESTINATION);
+                     : me_engine_replace(k->e, handle, w.bytes, w.length, ME_NO_DESTINATION, NULL);
         heap_fail_after(SIZE_MAX);
         me_engine_write_unlock(k->e);
         if (status != ME_OK) {

@@ -108,7 +108,8 @@ static void write_many(shared *s)
             remove_pair(s, now);
         }
         const filter_writer *other = round % 2 == 0 ? &odd : &even;
-        me_engine_replace(s->k.e, s->replaced, other->bytes, other->length, ME_NO_DESTINATION);
+        me_engine_replace(s->k.e, s->replaced, other->bytes, other->length, ME_NO_DESTINATION,
+                          NULL);
         me_engine_write_unlock(s->k.e);
         if (round % 8 == 0) { /* growth of every table while others read */
             snprintf(text, sizeof text, "path%u = %u AND b > 10.%u", round, round, round);

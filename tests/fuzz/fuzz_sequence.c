@@ -89,7 +89,7 @@ static void put(state *s, subscription *one, uint8_t *filter, size_t length, uin
     me_engine_stats(s->e, &before);
     me_engine_write_lock(s->e);
     heap_fail_after(allowed == 0 ? SIZE_MAX : allowed - 1);
-    me_status status = one->live ? me_engine_replace(s->e, handle, filter, length, to)
+    me_status status = one->live ? me_engine_replace(s->e, handle, filter, length, to, NULL)
                                  : me_engine_add(s->e, filter, length, to, &handle);
     heap_fail_after(SIZE_MAX);
     me_engine_write_unlock(s->e);

@@ -14,6 +14,7 @@ import pytest
 
 from matchengine import (
     Diagnosis,
+    DuplicateSubscription,
     ExpensiveFilterWarning,
     Matcher,
     UnknownSubscription,
@@ -178,20 +179,104 @@ def test_other_peoples_code_runs_after_the_locks(monkeypatch: pytest.MonkeyPatch
     assert len(seen) == 3
 
 
-def test_what_others_did_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replacement is not undone when somebody has replaced it in turn."""
-    matcher: Matcher[Any] = Matcher()
-    matcher.add("a = 1", id="x")
+def calling_back(monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any], *, fails: bool) -> None:
+    """Let the next warning make a call, and be an error then or not."""
 
     def warn(*args: Any, **kwargs: Any) -> None:
         monkeypatch.undo()
-        matcher.replace("x", "a = 3")
-        raise ExpensiveFilterWarning("no")
+        call()
+        if fails:
+            raise ExpensiveFilterWarning("no")
 
     monkeypatch.setattr(warnings, "warn", warn)
-    with pytest.raises(ExpensiveFilterWarning):
+
+
+def test_what_others_did_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has changed when a warning goes out, so nothing is undone when it is an error."""
+    matcher: Matcher[Any] = Matcher()
+    matcher.add("a = 1", id="x")
+    for filter in ("a = 3", "a IS NULL"):
+
+        def change(filter: str = filter) -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                matcher.replace("x", filter, to=7)
+                matcher.add(filter, id="y")
+
+        matcher.discard("y")
+        calling_back(monkeypatch, change, fails=True)
+        with pytest.raises(ExpensiveFilterWarning):
+            matcher.replace("x", "a IS NULL")
+        assert (str(matcher["x"].filter), matcher["x"].to) == (filter, 7)
+        matcher.remove("y")
+        calling_back(monkeypatch, change, fails=True)
+        with pytest.raises(ExpensiveFilterWarning):
+            matcher.add("a IS NULL", id="y")
+        assert str(matcher["y"].filter) == filter
+        matcher.validate()
+
+
+def test_a_warning_may_take_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    matcher: Matcher[Any] = Matcher()
+    for call in (
+        lambda: matcher.add("a IS NULL", id="x"),
+        lambda: matcher.add_many([(None, "b = 1"), ("x", "a IS NULL")]),
+    ):
+        calling_back(monkeypatch, lambda: matcher.add("a = 1", id="x"), fails=False)
+        with pytest.raises(DuplicateSubscription):
+            call()
+        assert [str(s.filter) for _, s in matcher.items()] == ["a = 1"]
+        matcher.clear()
+    matcher.add("a = 1", id="x")
+    calling_back(monkeypatch, lambda: matcher.remove("x"), fails=False)
+    with pytest.raises(UnknownSubscription):
         matcher.replace("x", "a IS NULL")
-    assert str(matcher["x"].filter) == "a = 3"
+    assert len(matcher) == 0
+    calling_back(monkeypatch, lambda: matcher.add("a = 1"), fails=False)
+    assert matcher.add("a IS NULL") == 1
+    calling_back(monkeypatch, lambda: matcher.add("a = 1"), fails=False)
+    assert matcher.add_many([(None, "b = 1"), (None, "a IS NULL")]) == [3, 4]
+    assert set(matcher.match({"b": 1})) == {1, 3, 4}
+    matcher.validate()
+
+
+def test_a_destination_given_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    matcher: Matcher[Any] = Matcher()
+    matcher.add("a = 1", id="x", to=4)
+    calling_back(monkeypatch, lambda: matcher.replace("x", "a = 2", to=7), fails=False)
+    matcher.replace("x", "a IS NULL")
+    assert (str(matcher["x"].filter), matcher["x"].to) == ("a IS NULL", 7)
+
+
+class array:
+    """reprlib prints classes of this name in its own way."""
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("not today")
+
+
+@pytest.mark.parametrize("make", [lambda: 10**5000, lambda: (10**5000,), array, Unprintable])
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_an_id_that_cannot_be_shown(make: Callable[[], Any], action: Any) -> None:
+    matcher: Matcher[Any] = Matcher()
+    id = make()
+    matcher.add("a = 1", id=id)
+    for call in (
+        lambda: matcher.replace(id, "a IS NULL"),
+        lambda: (matcher.discard(id), matcher.add("a IS NULL", id=id)),
+        lambda: (matcher.discard(id), matcher.add_many({id: "a IS NULL"})),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter(action)
+            if action == "ignore":
+                call()
+                assert str(matcher[id].filter) == "a IS NULL"
+            else:
+                with pytest.raises(ExpensiveFilterWarning, match="the filter of <"):
+                    call()
+        matcher.validate()
 
 
 # ---- what they cost -----------------------------------------------------------------------------

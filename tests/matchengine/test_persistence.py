@@ -182,7 +182,7 @@ def nested(depth: int) -> tuple[Any, ...]:
         (Name("x"), TypeError, "'x' cannot be saved.*not Name"),
         (("a", (None,)), TypeError, r"\('a', \(None,\)\) cannot be saved.*not NoneType"),
         (10**3000, ValueError, "more than 1024 bytes"),
-        (10**9000, ValueError, "of type int cannot be saved"),
+        (10**9000, ValueError, "the id <int> cannot be saved"),
         (nested(17), ValueError, "deeper than 16"),
     ],
     ids=["bool", "float", "set", "subclass", "inside", "long", "too long to print", "deep"],
