@@ -40,7 +40,7 @@ static bool is_plain(const formula *f)
     return true;
 }
 
-cover_note note_of_formula(const formula *f, uint64_t seed, bool cut)
+cover_note note_of_formula(const formula *f, uint64_t seed, bool shortened)
 {
     cover_note note = {.present = UINT64_MAX, .equal = (UINT64_C(1) << NOTE_BITS) - 1};
     for (uint32_t i = 0; i < f->term_count; i++) {
@@ -50,7 +50,7 @@ cover_note note_of_formula(const formula *f, uint64_t seed, bool cut)
     }
     note.equal |= f->term_count == 0 ? NOTE_NEVER : 0;
     note.equal |= is_plain(f) ? NOTE_PLAIN : 0;
-    note.equal |= cut ? NOTE_CUT : 0;
+    note.equal |= shortened ? NOTE_CUT : 0;
     return note;
 }
 

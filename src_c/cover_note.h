@@ -21,8 +21,8 @@
 #define NOTE_CUT (UINT64_C(1) << 61)   /* its terms say less than it: nothing can be told from it */
 #define NOTE_BITS 61u
 
-/* What an expanded formula demands; `cut` as its expansion has left it. */
-cover_note note_of_formula(const formula *f, uint64_t seed, bool cut);
+/* What an expanded formula demands; `shortened`: what its expansion says (effort.cut). */
+cover_note note_of_formula(const formula *f, uint64_t seed, bool shortened);
 
 static inline bool note_demands(const cover_note *s, const cover_note *f)
 {
