@@ -205,10 +205,10 @@ def _or(operands: Iterable[bool | None]) -> bool | None:
     return True if True in outcomes else None if None in outcomes else False
 
 
-def evaluate(node: Node, values: Values) -> bool | None:
-    """True, False, or None for unknown."""
+def evaluate(node: Node, values: Values, root: Node | None = None) -> bool | None:
+    """True, False, or None for unknown. `root` is the filter that `node` is a part of."""
     # Every node is met twice: first it asks for its operands, then it takes their outcomes.
-    root = node
+    root = root or node
     todo = [(node, False)]
     outcomes: list[bool | None] = []
     while todo:

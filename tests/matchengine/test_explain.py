@@ -49,7 +49,7 @@ def check(matcher: Matcher[Any], id: Any, event: Any) -> None:
     assert found.matched == any(anchor.stage == "matched" for anchor in found.anchors)
     for reason in found.reasons:
         leaf = reference.parse(reason.predicate)
-        assert reason.outcome == OUTCOMES[reference.evaluate(leaf, values)], reason
+        assert reason.outcome == OUTCOMES[reference.evaluate(leaf, values, node)], reason
         if reason.path is not None:
             there = values.get(reason.path, [])
             assert len(there) == len(reason.values)
