@@ -329,8 +329,8 @@ cdef extern from "matchengine.h" nogil:
 
     me_status me_engine_related(
         const me_engine *engine, me_event *event, me_relation relation, bint single,
-        uint32_t limit, const uint8_t *filter, size_t length, const uint32_t **result,
-        uint32_t *count)
+        uint32_t limit, const uint8_t *filter, size_t length, uint32_t *next,
+        const uint32_t **result, uint32_t *count)
     me_status me_engine_keep_notes(me_engine *engine)
     bint me_engine_keeps_notes(const me_engine *engine)
 

@@ -1,6 +1,7 @@
 """Covering: questions about filters rather than events. Thin; see src_c/cover.h."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint8_t, uint32_t
 
 from matchengine cimport _c
@@ -21,9 +22,13 @@ cdef const uint8_t *bytes_of(bytes ir) noexcept:
 def covers(f: bytes, g: bytes, /) -> bool:
     """Does the filter `f` cover `g`? Both are named IR. Raises MemoryError."""
     cdef _c.c_bool answer = False
-    if _c.me_filter_covers(
-            bytes_of(f), PyBytes_GET_SIZE(f), bytes_of(g), PyBytes_GET_SIZE(g),
-            &answer) != _c.ME_OK:
+    cdef _c.me_status status
+    cdef const uint8_t *x = bytes_of(f)
+    cdef const uint8_t *y = bytes_of(g)
+    cdef size_t x_size = PyBytes_GET_SIZE(f), y_size = PyBytes_GET_SIZE(g)
+    with nogil:
+        status = _c.me_filter_covers(x, x_size, y, y_size, &answer)
+    if status != _c.ME_OK:
         raise MemoryError()
     return bool(answer)
 
@@ -31,9 +36,14 @@ def covers(f: bytes, g: bytes, /) -> bool:
 def overlaps(f: bytes, g: bytes, single: bool, /) -> bool:
     """May an event satisfy both? `single`: one without several values at a path."""
     cdef _c.c_bool answer = False
-    if _c.me_filter_overlaps(
-            bytes_of(f), PyBytes_GET_SIZE(f), bytes_of(g), PyBytes_GET_SIZE(g), single,
-            &answer) != _c.ME_OK:
+    cdef _c.me_status status
+    cdef const uint8_t *x = bytes_of(f)
+    cdef const uint8_t *y = bytes_of(g)
+    cdef size_t x_size = PyBytes_GET_SIZE(f), y_size = PyBytes_GET_SIZE(g)
+    cdef bint one = single
+    with nogil:
+        status = _c.me_filter_overlaps(x, x_size, y, y_size, one, &answer)
+    if status != _c.ME_OK:
         raise MemoryError()
     return bool(answer)
 
@@ -83,29 +93,38 @@ def related(
 ) -> list[object]:
     """The ids of the subscriptions that stand in a relation (RELATIONS) to a filter.
 
-    All, or some of them, when they are more than `limit`.
+    All, or some of them, when they are more than `limit`. A long search lets writers in between its
+    slices; each subscription is asked as it is at some moment of the call.
     """
     cdef const uint32_t *found = NULL
-    cdef uint32_t count = 0, i
-    cdef _c.me_status status
+    cdef uint32_t count = 0, following = 0, slices = 0, wanted, i
+    cdef uint32_t most = 0xFFFFFFFF if limit is None else max(0, min(limit, 0xFFFFFFFF))
+    cdef _c.me_status status = _c.ME_OK
     cdef _c.me_relation which = <_c.me_relation><int>RELATIONS[relation]
     cdef bint one = single
-    cdef uint32_t most = 0xFFFFFFFF if limit is None else max(0, min(limit, 0xFFFFFFFF))
     cdef const uint8_t *filter = bytes_of(ir)
     cdef size_t size = PyBytes_GET_SIZE(ir)
+    cdef list ids = []
     if which != _c.ME_COVERING:
         keep_notes(store)
     cdef Scratch scratch = store.take_scratch()
     cdef Pin pin = store.take_pin()
     try:
-        with nogil:
-            _c.me_engine_read_lock(store.engine)
-            status = _c.me_engine_related(
-                store.engine, scratch.event, which, one, most, filter, size, &found, &count)
-            _c.me_engine_read_unlock(store.engine)
-        if status != _c.ME_OK:
-            raise MemoryError()
-        return [store.table[found[i]] for i in range(count)]
+        while following != 0xFFFFFFFF and <Py_ssize_t>most > len(ids):
+            wanted = most - <uint32_t>len(ids)
+            with nogil:
+                _c.me_engine_read_lock(store.engine)
+                status = _c.me_engine_related(
+                    store.engine, scratch.event, which, one, wanted, filter,
+                    size, &following, &found, &count)
+                _c.me_engine_read_unlock(store.engine)
+            if status != _c.ME_OK:
+                raise MemoryError()
+            ids.extend([store.table[found[i]] for i in range(count)])
+            slices += 1
+            PyErr_CheckSignals()
+        # One that went and came back between two slices has been met twice.
+        return ids if slices < 2 else list(dict.fromkeys(ids))
     finally:
         store.drop_pin(pin)
         store.give_scratch(scratch)

@@ -7,13 +7,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from matchengine._reference_filter import Arithmetic, Name, Operand, Value
+from matchengine._reference_filter import (
+    And,
+    Arithmetic,
+    Computed,
+    Name,
+    Node,
+    Not,
+    Operand,
+    Or,
+    Value,
+)
 from matchengine._reference_values import Scalar
 
-#: How many combinations of values a predicate with several attributes looks at.
-MAX_COMBINATIONS = 65_536
+#: Steps that the computed predicates of a filter may take: each has as many combinations.
+MAX_COMBINATIONS = 1 << 20
 
 
 def postfix(operand: Operand) -> Iterator[Operand]:
@@ -31,6 +42,40 @@ def postfix(operand: Operand) -> Iterator[Operand]:
 def names(operand: Operand) -> set[str]:
     """The attributes in it."""
     return {one.path for one in postfix(operand) if isinstance(one, Name)}
+
+
+def steps(node: Computed) -> int:
+    """Its names, constants and operators, which is what one combination costs. A plain leaf: 0."""
+    return 0 if _is_plain(node) else sum(1 for side in node.operands for _ in postfix(side))
+
+
+def _is_plain(node: Computed) -> bool:
+    """One name alone on its side against constants that come to something comparable?"""
+    left, *others = node.operands
+    if not isinstance(left, Name):
+        left, others = others[0], [left] if node.relation != "BETWEEN" else []
+    if not isinstance(left, Name) or not others or any(map(names, others)):
+        return False
+    try:
+        constants = [calculate(other, {}) for other in others]
+    except ZeroDivisionError:
+        return False
+    comparable = len({kind(other, {}) for other in others}) == 1
+    return comparable and not any(isinstance(c, float) and math.isnan(c) for c in constants)
+
+
+def share(root: Node) -> int:
+    """How many combinations each of the computed predicates in `root` looks at."""
+    total, todo = 0, [root]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Computed):
+            total += steps(node)
+        elif isinstance(node, Not):
+            todo.append(node.operand)
+        elif isinstance(node, (And, Or)):
+            todo.extend(node.operands)
+    return max(1, MAX_COMBINATIONS // total) if total > 0 else MAX_COMBINATIONS
 
 
 def kind(operand: Operand, chosen: Mapping[str, Scalar]) -> type | None:

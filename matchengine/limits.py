@@ -46,9 +46,10 @@ class Limits:
     filter_states: int = 65_536
     #: Bytes of a JSON line of `add_many`.
     line_bytes: int = 8 << 20
-    #: Combinations of values that a predicate with several attributes looks at, such as ``a < b``:
-    #: beyond it, the predicate is unknown. Nothing is refused.
-    combinations: int = 65_536
+    #: Work of a filter's computed predicates, such as ``a < b``, on the arrays of one event: each
+    #: of them looks at as many combinations of values as this, divided by the number of names,
+    #: constants and operators in all of them. Beyond it, it is unknown. Nothing is refused.
+    combinations: int = 1_048_576
 
     def __post_init__(self) -> None:
         """Refuse what is no bound."""

@@ -28,7 +28,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
-from matchengine._reference_arithmetic import MAX_COMBINATIONS, calculate, kind, names
+from matchengine._reference_arithmetic import calculate, kind, names, share, steps
 from matchengine._reference_filter import (
     Affix,
     And,
@@ -162,11 +162,12 @@ def _leaf(leaf: Leaf, values: list[Scalar]) -> bool | None:
 # ---- computed predicates -----------------------------------------------------------------------
 
 
-def _computed(node: Computed, values: Values) -> bool | None:
+def _computed(node: Computed, values: Values, root: Node) -> bool | None:
     """`node` over every combination of its attributes' values: each has one value at a time."""
     paths = sorted(set().union(*map(names, node.operands)))
     lists = [values.get(path, []) for path in paths]
-    if not all(lists) or (len(lists) > 1 and math.prod(map(len, lists)) > MAX_COMBINATIONS):
+    count = math.prod(map(len, lists))
+    if count == 0 or (count > 1 and steps(node) > 0 and count > share(root)):
         return None
     combinations = itertools.product(*lists)
     return _or(_combination(node, dict(zip(paths, one, strict=True))) for one in combinations)
@@ -207,6 +208,7 @@ def _or(operands: Iterable[bool | None]) -> bool | None:
 def evaluate(node: Node, values: Values) -> bool | None:
     """True, False, or None for unknown."""
     # Every node is met twice: first it asks for its operands, then it takes their outcomes.
+    root = node
     todo = [(node, False)]
     outcomes: list[bool | None] = []
     while todo:
@@ -214,7 +216,7 @@ def evaluate(node: Node, values: Values) -> bool | None:
         if isinstance(node, Leaf):
             outcomes.append(_leaf(node, values.get(node.path, [])))
         elif isinstance(node, Computed):
-            outcomes.append(_computed(node, values))
+            outcomes.append(_computed(node, values, root))
         elif isinstance(node, Constant):
             outcomes.append(node.value)
         else:

@@ -102,6 +102,7 @@ static void begin(me_engine *e)
     compiler *c = e->compiler;
     tidy(e);
     c->node_count = c->constant_count = c->anchor_count = c->test_count = c->code_count = 0;
+    c->steps = 0;
 }
 
 bool compile_leaves(me_engine *e, const uint8_t *bytes, size_t length)

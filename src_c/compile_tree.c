@@ -77,8 +77,23 @@ static bool read_compute(me_engine *e, node *n, const filter_node *leaf)
     }
     e->most_wheels = c->path_count > e->most_wheels ? c->path_count : e->most_wheels;
     e->most_operands = operands > e->most_operands ? operands : e->most_operands;
+    e->compiler->steps += c->step_count;
     n->test = test_make(T_COMPUTE, slot_code(rarest), number, 0);
     return true;
+}
+
+/* All computations of a filter may look at the same number of combinations. How many depends on
+ * nothing but the filter; one is always looked at. */
+static void share_combinations(me_engine *e)
+{
+    const compiler *c = e->compiler;
+    for (uint32_t i = 0; c->steps > 0 && i < c->node_count; i++) {
+        if (c->nodes[i].op == OP_COMPUTE) {
+            computation *one = pool_block(&e->computations, c->nodes[i].test.lo);
+            uint64_t share = e->limits.combinations / c->steps;
+            one->most = share > 0 ? share : 1;
+        }
+    }
 }
 
 static bool read_leaf(me_engine *e, node *n, const filter_node *leaf)
@@ -157,6 +172,7 @@ bool compile_read(me_engine *e, const uint8_t *bytes, size_t length)
         }
         c->stack[stacked++] = at;
     }
+    share_combinations(e);
     return true;
 }
 

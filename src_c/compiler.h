@@ -46,6 +46,7 @@ struct compiler {
     double bit_costs[SIEVE_NOTHING]; /* how often an event has the rarest path of each bit */
     instruction *code;               /* emitted backwards */
     frame *frames;
+    uint64_t steps; /* of all computations of the filter */
     uint32_t node_count, node_cap, stack_cap, constant_count, constant_cap, anchor_count,
         anchor_cap, test_count, test_cap, code_count, code_cap, frame_cap;
 };

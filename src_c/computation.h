@@ -33,6 +33,7 @@ typedef struct computation {
     uint32_t relation; /* filter_op */
     uint32_t path_count, step_count, value_count;
     uint32_t height; /* of the stack */
+    uint64_t most;   /* combinations that are looked at: its filter's share (compile_tree.c) */
     step *steps;
     uint32_t *paths; /* engine's numbers, ascending */
     me_value values[];

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define MOST_STEPS 4000000u /* some 50 ms */
+#define NODE_WORK 4u /* of one node or literal beside what its set costs (effort.work) */
 
 /* What a term says of a node of the other filter. */
 #define IMPLIES_TRUE 1u
@@ -22,19 +22,19 @@ static uint32_t find_path(const formula *f, const term *t, uint32_t path)
 }
 
 static uint8_t ask_leaf(const formula *g, uint32_t leaf, const formula *s, const term *t,
-                        uint32_t *steps)
+                        effort *left)
 {
     uint32_t path = g->leaves[leaf].path;
     uint8_t answer = 0;
-    for (uint32_t i = find_path(s, t, path); i < t->count && *steps < MOST_STEPS; i++) {
-        if (literal_leaf(s, t->literals[i])->path != path) {
+    for (uint32_t i = find_path(s, t, path); i < t->count && answer == 0; i++) {
+        if (literal_leaf(s, t->literals[i])->path != path ||
+            !effort_spend(&left->work, NODE_WORK)) {
             break;
         }
-        *steps += 1 + literal_leaf(s, t->literals[i])->set.count / 16;
-        if (literal_implies(s, t->literals[i], g, leaf * 2)) {
-            answer |= IMPLIES_TRUE;
-        } else if (literal_implies(s, t->literals[i], g, leaf * 2 + 1)) {
-            answer |= IMPLIES_FALSE;
+        if (literal_implies(s, t->literals[i], g, leaf * 2, left)) {
+            answer = IMPLIES_TRUE;
+        } else if (literal_implies(s, t->literals[i], g, leaf * 2 + 1, left)) {
+            answer = IMPLIES_FALSE;
         }
     }
     return answer;
@@ -59,9 +59,12 @@ static uint8_t join(filter_op op, const uint8_t *operands, uint32_t count)
 
 /* Is `g` true for every event of the term? */
 static bool holds_for(const formula *g, const formula *s, const term *t, uint8_t *stack,
-                      uint32_t *steps)
+                      effort *left)
 {
     uint32_t depth = 0;
+    if (!effort_spend(&left->work, (uint64_t)g->node_count * NODE_WORK)) {
+        return false;
+    }
     for (uint32_t i = 0; i < g->node_count; i++) {
         const formula_node *n = &g->nodes[i];
         switch (n->op) {
@@ -79,18 +82,16 @@ static bool holds_for(const formula *g, const formula *s, const term *t, uint8_t
             depth++;
             break;
         default:
-            stack[depth++] = ask_leaf(g, n->leaf, s, t, steps);
+            stack[depth++] = ask_leaf(g, n->leaf, s, t, left);
         }
     }
-    *steps += g->node_count;
     return (stack[0] & IMPLIES_TRUE) != 0;
 }
 
-bool formula_covers(const formula *g, const formula *s, uint8_t *stack)
+bool formula_covers(const formula *g, const formula *s, uint8_t *stack, effort *left)
 {
-    uint32_t steps = 0;
     for (uint32_t i = 0; i < s->term_count; i++) {
-        if (!holds_for(g, s, s->terms[i], stack, &steps) || steps >= MOST_STEPS) {
+        if (!holds_for(g, s, s->terms[i], stack, left)) {
             return false;
         }
     }
@@ -99,7 +100,7 @@ bool formula_covers(const formula *g, const formula *s, uint8_t *stack)
 
 /* Both terms are in order of their paths. */
 static bool terms_conflict(const formula *f, const term *x, const formula *g, const term *y,
-                           bool single, uint32_t *steps)
+                           bool single, effort *left)
 {
     uint32_t k = 0;
     for (uint32_t i = 0; i < x->count; i++) {
@@ -107,11 +108,11 @@ static bool terms_conflict(const formula *f, const term *x, const formula *g, co
         while (k < y->count && literal_leaf(g, y->literals[k])->path < path) {
             k++;
         }
-        for (uint32_t m = k; m < y->count && *steps < MOST_STEPS; m++, ++*steps) {
+        for (uint32_t m = k; m < y->count && effort_spend(&left->work, NODE_WORK); m++) {
             if (literal_leaf(g, y->literals[m])->path != path) {
                 break;
             }
-            if (literals_conflict(f, x->literals[i], g, y->literals[m], single)) {
+            if (literals_conflict(f, x->literals[i], g, y->literals[m], single, left)) {
                 return true;
             }
         }
@@ -119,13 +120,12 @@ static bool terms_conflict(const formula *f, const term *x, const formula *g, co
     return false;
 }
 
-bool formula_overlaps(const formula *f, const formula *g, bool single)
+bool formula_overlaps(const formula *f, const formula *g, bool single, effort *left)
 {
-    uint32_t steps = 0;
     for (uint32_t i = 0; i < f->term_count; i++) {
         for (uint32_t k = 0; k < g->term_count; k++) {
-            steps++;
-            if (!terms_conflict(f, f->terms[i], g, g->terms[k], single, &steps)) {
+            if (!effort_spend(&left->work, NODE_WORK) ||
+                !terms_conflict(f, f->terms[i], g, g->terms[k], single, left)) {
                 return true;
             }
         }
@@ -166,12 +166,14 @@ me_status me_filter_covers(const uint8_t *f, size_t f_length, const uint8_t *g, 
                            bool *covers)
 {
     two t;
+    effort left = EFFORT_PAIR;
     *covers = f_length == g_length && memcmp(f, g, f_length) == 0;
     if (*covers) {
         return ME_OK;
     }
-    bool read = two_read(&t, f, f_length, g, g_length) && formula_expand(&t.g, &t.arena, false);
-    *covers = read && formula_covers(&t.f, &t.g, t.stack);
+    bool read =
+        two_read(&t, f, f_length, g, g_length) && formula_expand(&t.g, &t.arena, false, &left);
+    *covers = read && formula_covers(&t.f, &t.g, t.stack, &left);
     two_free(&t);
     return read ? ME_OK : ME_NOMEM;
 }
@@ -180,9 +182,11 @@ me_status me_filter_overlaps(const uint8_t *f, size_t f_length, const uint8_t *g
                              bool single, bool *overlaps)
 {
     two t;
-    bool read = two_read(&t, f, f_length, g, g_length) && formula_expand(&t.f, &t.arena, single) &&
-                formula_expand(&t.g, &t.arena, single);
-    *overlaps = read && formula_overlaps(&t.f, &t.g, single);
+    effort left = EFFORT_PAIR;
+    bool read = two_read(&t, f, f_length, g, g_length) &&
+                formula_expand(&t.f, &t.arena, single, &left) &&
+                formula_expand(&t.g, &t.arena, single, &left);
+    *overlaps = read && formula_overlaps(&t.f, &t.g, single, &left);
     two_free(&t);
     return read ? ME_OK : ME_NOMEM;
 }

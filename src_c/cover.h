@@ -24,10 +24,11 @@
 
 #include "formula.h"
 
-/* Does `g` cover `s`, which is expanded? Steps are bounded: beyond, the answer is false. */
-bool formula_covers(const formula *g, const formula *s, uint8_t *stack);
+/* Does `g` cover `s`, which is expanded? False where the effort ends. `stack` has room for as many
+ * bytes as `g` has nodes. */
+bool formula_covers(const formula *g, const formula *s, uint8_t *stack, effort *left);
 
-/* May an event satisfy both, which are expanded? Beyond the bound of steps, true. */
-bool formula_overlaps(const formula *f, const formula *g, bool single);
+/* May an event satisfy both, which are expanded? True where the effort ends. */
+bool formula_overlaps(const formula *f, const formula *g, bool single, effort *left);
 
 #endif

@@ -40,9 +40,9 @@ static bool is_plain(const formula *f)
     return true;
 }
 
-cover_note note_of_formula(const formula *f, uint64_t seed)
+cover_note note_of_formula(const formula *f, uint64_t seed, bool cut)
 {
-    cover_note note = {.present = UINT64_MAX, .equal = ~(NOTE_NEVER | NOTE_PLAIN)};
+    cover_note note = {.present = UINT64_MAX, .equal = (UINT64_C(1) << NOTE_BITS) - 1};
     for (uint32_t i = 0; i < f->term_count; i++) {
         cover_note one = note_of_term(f, f->terms[i], seed);
         note.present &= one.present;
@@ -50,6 +50,7 @@ cover_note note_of_formula(const formula *f, uint64_t seed)
     }
     note.equal |= f->term_count == 0 ? NOTE_NEVER : 0;
     note.equal |= is_plain(f) ? NOTE_PLAIN : 0;
+    note.equal |= cut ? NOTE_CUT : 0;
     return note;
 }
 
@@ -58,34 +59,52 @@ bool note_of_stored(const me_engine *e, const uint8_t *bytes, size_t length, cov
     heap h = {0};
     arena a;
     formula f;
+    effort left = EFFORT_NOTE;
     arena_init(&a, &h);
-    bool done = formula_read(bytes, length, false, NULL, &a, &f) && formula_expand(&f, &a, false);
+    bool done =
+        formula_read(bytes, length, false, NULL, &a, &f) && formula_expand(&f, &a, false, &left);
     if (done) {
-        *out = note_of_formula(&f, e->seed);
+        *out = note_of_formula(&f, e->seed, left.cut);
     }
     arena_free(&a);
     return done;
 }
 
-me_status me_engine_keep_notes(me_engine *e)
+static bool make_notes(const me_engine *e, cover_note *notes)
 {
-    if (e->keeps_notes) {
-        return ME_OK;
-    }
-    if (!heap_reserve(&e->parts[ME_HANDLES], &e->notes, &e->notes_cap,
-                      e->handle_count > 0 ? e->handle_count : 1, sizeof *e->notes)) {
-        return ME_NOMEM;
-    }
     for (uint32_t i = 0; i < e->handle_count; i++) {
         const uint8_t *filter;
         size_t length;
+        notes[i] = (cover_note){0};
         if (e->sources[i] != NULL) {
             source_size(e->sources[i], &filter, &length);
-            if (!note_of_stored(e, filter, length, &e->notes[i])) {
-                return ME_NOMEM;
+            if (!note_of_stored(e, filter, length, &notes[i])) {
+                return false;
             }
         }
     }
+    return true;
+}
+
+/* The notes are the engine's only when they are complete: a fork in between, by a thread that runs
+ * meanwhile, leaves the child without them. */
+me_status me_engine_keep_notes(me_engine *e)
+{
+    heap *h = &e->parts[ME_HANDLES];
+    uint32_t cap = 0;
+    cover_note *notes = NULL;
+    if (e->keeps_notes) {
+        return ME_OK;
+    }
+    if (!heap_reserve(h, &notes, &cap, e->handle_count > 0 ? e->handle_count : 1, sizeof *notes)) {
+        return ME_NOMEM;
+    }
+    if (!make_notes(e, notes)) {
+        heap_free(h, notes, cap * sizeof *notes);
+        return ME_NOMEM;
+    }
+    e->notes = notes;
+    e->notes_cap = cap;
     e->keeps_notes = true;
     return ME_OK;
 }

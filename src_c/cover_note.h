@@ -17,16 +17,18 @@
 #include "formula.h"
 
 #define NOTE_NEVER (UINT64_C(1) << 63) /* in `equal`: no event makes it true */
-#define NOTE_PLAIN (UINT64_C(1) << 62) /* in `equal`: neither NOT nor IS NULL */
-#define NOTE_BITS 62u
+#define NOTE_PLAIN (UINT64_C(1) << 62) /* neither NOT nor IS NULL */
+#define NOTE_CUT (UINT64_C(1) << 61)   /* its terms say less than it: nothing can be told from it */
+#define NOTE_BITS 61u
 
-/* What an expanded formula demands. */
-cover_note note_of_formula(const formula *f, uint64_t seed);
+/* What an expanded formula demands; `cut` as its expansion has left it. */
+cover_note note_of_formula(const formula *f, uint64_t seed, bool cut);
 
 static inline bool note_demands(const cover_note *s, const cover_note *f)
 {
-    return (f->present & ~s->present) == 0 &&
-           (f->equal & ~s->equal & ~(NOTE_NEVER | NOTE_PLAIN)) == 0;
+    const uint64_t bits = (UINT64_C(1) << NOTE_BITS) - 1;
+    return ((f->equal | s->equal) & NOTE_CUT) != 0 ||
+           ((f->present & ~s->present) == 0 && (f->equal & ~s->equal & bits) == 0);
 }
 
 #endif

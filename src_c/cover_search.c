@@ -20,12 +20,17 @@
 
 #define MOST_WITNESSES 16u /* they only sift */
 
+/* Work of one slice (effort.work); then writers get their turn. */
+#define SLICE (UINT64_C(1) << 24)
+
 typedef struct search {
     const me_engine *e;
     me_event *ev;
     me_relation relation;
     bool single, failed;
     uint32_t limit; /* of answers */
+    uint64_t spent;
+    effort left; /* of reading the filter */
     heap heap;
     arena arena;     /* of the filter, */
     arena candidate; /* and of one subscription */
@@ -43,30 +48,36 @@ static bool room_for(search *s, uint32_t nodes)
     return heap_reserve(&s->heap, &s->stack, &s->stack_cap, nodes, 1);
 }
 
+static bool ask(search *s, const formula *g, effort *left)
+{
+    switch (s->relation) {
+    case ME_COVERING:
+        return formula_equal(g, &s->f) || formula_covers(g, &s->f, s->stack, left);
+    case ME_COVERED:
+        return formula_equal(g, &s->f) || formula_covers(&s->f, g, s->stack, left);
+    default:
+        return formula_overlaps(&s->f, g, s->single, left);
+    }
+}
+
 /* Does the subscription stand in the relation? */
 static bool is_related(search *s, uint32_t handle)
 {
     const uint8_t *bytes;
     size_t length;
     formula g;
-    bool single = s->single && s->relation == ME_OVERLAPPING;
+    effort left = EFFORT_CANDIDATE;
+    const uint64_t work = left.work;
     source_size(s->e->sources[handle], &bytes, &length);
     arena_reset(&s->candidate);
-    bool read = formula_read(bytes, length, false, NULL, &s->candidate, &g) &&
-                (s->relation == ME_COVERING || formula_expand(&g, &s->candidate, single)) &&
-                room_for(s, g.node_count);
+    bool read =
+        formula_read(bytes, length, false, NULL, &s->candidate, &g) &&
+        (s->relation == ME_COVERING || formula_expand(&g, &s->candidate, s->single, &left)) &&
+        room_for(s, g.node_count);
     s->failed |= !read;
-    if (!read) {
-        return false;
-    }
-    switch (s->relation) {
-    case ME_COVERING:
-        return formula_covers(&g, &s->f, s->stack);
-    case ME_COVERED:
-        return formula_covers(&s->f, &g, s->stack);
-    default:
-        return formula_overlaps(&s->f, &g, single);
-    }
+    bool related = read && ask(s, &g, &left);
+    s->spent += work - left.work + length;
+    return related;
 }
 
 static bool is_done(const search *s)
@@ -108,18 +119,21 @@ static bool overlaps_plainly(const search *s, uint32_t handle)
            ((s->e->notes[handle].equal | s->note.equal) & NOTE_NEVER) == 0;
 }
 
-static void sweep(search *s)
+/* From `*next` on, for one slice. */
+static void sweep(search *s, uint32_t *next)
 {
     bool notes = s->e->keeps_notes;
+    uint32_t i = *next;
     s->ev->result_count = 0;
-    for (uint32_t i = 0; i < s->e->handle_count && !is_done(s); i++) {
-        if ((notes && !is_candidate(s, i)) || s->e->sources[i] == NULL) {
+    for (; i < s->e->handle_count && !is_done(s) && s->spent < SLICE; i++, s->spent += 4) {
+        if (s->e->sources[i] == NULL || (notes && !is_candidate(s, i))) {
             continue;
         }
         if ((notes && overlaps_plainly(s, i)) || is_related(s, i)) {
             add_handle(s, i);
         }
     }
+    *next = i < s->e->handle_count && !is_done(s) ? i : UINT32_MAX;
 }
 
 /* ---- witnesses ------------------------------------------------------------------------------------------- */
@@ -253,13 +267,16 @@ static made match_witnesses(search *s, uint32_t **handles, uint32_t *count)
     return all;
 }
 
-static void search_covering(search *s)
+static void search_covering(search *s, uint32_t *next)
 {
     uint32_t *handles = NULL, count = 0;
-    if (match_witnesses(s, &handles, &count) == NOT_MADE && !s->failed) {
-        sweep(s);
+    /* A witness of terms that say less than the filter need not match it, nor what equals it. */
+    bool sweeps = *next > 0 || s->left.cut;
+    if ((sweeps || match_witnesses(s, &handles, &count) == NOT_MADE) && !s->failed) {
+        sweep(s, next);
         return;
     }
+    *next = UINT32_MAX;
     s->ev->result_count = 0;
     for (uint32_t i = 0; i < count && !is_done(s); i++) {
         if (is_related(s, handles[i])) {
@@ -276,25 +293,25 @@ static bool begin(search *s, const uint8_t *filter, size_t length)
     arena_init(&s->candidate, &s->heap);
     path_names_init(&s->names, &s->e->paths, &s->heap);
     if (!formula_read(filter, length, true, &s->names, &s->arena, &s->f) ||
-        !formula_expand(&s->f, &s->arena, s->single && s->relation == ME_OVERLAPPING) ||
-        !room_for(s, s->f.node_count)) {
+        !formula_expand(&s->f, &s->arena, s->single, &s->left) || !room_for(s, s->f.node_count)) {
         return false;
     }
-    s->note = note_of_formula(&s->f, s->e->seed);
+    s->note = note_of_formula(&s->f, s->e->seed, s->left.cut);
     return true;
 }
 
 me_status me_engine_related(const me_engine *e, me_event *ev, me_relation relation, bool single,
-                            uint32_t limit, const uint8_t *filter, size_t length,
+                            uint32_t limit, const uint8_t *filter, size_t length, uint32_t *next,
                             const uint32_t **result, uint32_t *count)
 {
-    search s = {.e = e, .ev = ev, .relation = relation, .single = single, .limit = limit};
+    search s = {.e = e, .ev = ev, .relation = relation, .limit = limit, .left = EFFORT_PAIR};
+    s.single = single && relation == ME_OVERLAPPING;
     s.failed = !begin(&s, filter, length);
     ev->result_count = 0;
     if (!s.failed && relation == ME_COVERING) {
-        search_covering(&s);
+        search_covering(&s, next);
     } else if (!s.failed) {
-        sweep(&s);
+        sweep(&s, next);
     }
     heap_free(&s.heap, s.stack, s.stack_cap);
     path_names_free(&s.names);

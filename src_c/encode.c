@@ -298,6 +298,14 @@ static bool encode_entry(const me_engine *e, me_event *ev, const chunk *c, uint3
            encode_patterns(e, ev, entry->path, &entry->value);
 }
 
+/* Makes room for what computations come to (evaluate.c). */
+static bool note_outcomes(const me_engine *e, me_event *ev)
+{
+    uint32_t count = e->computations.live > 0 ? e->computations.count : 0;
+    return !ev->many || count == 0 ||
+           (count <= UINT32_MAX / 3 && marks_begin(&ev->outcomes, &ev->log.heap, 3 * count));
+}
+
 bool encode_event(const me_engine *e, me_event *ev)
 {
     if (!make_room(e, ev)) {
@@ -315,5 +323,5 @@ bool encode_event(const me_engine *e, me_event *ev)
             }
         }
     }
-    return add_probe(e, ev, e->always, 0);
+    return note_outcomes(e, ev) && add_probe(e, ev, e->always, 0);
 }

@@ -19,7 +19,7 @@ const me_limits me_default_limits = {
     .regex_ranges = 32768,
     .regex_depth = 1000,
     .filter_states = 65536,
-    .combinations = 65536,
+    .combinations = 1048576,
 };
 
 const char *me_status_text(me_status status)

@@ -210,7 +210,8 @@ void expression_shape_free(expression_shape *s)
 
 /* ---- constants folded ---------------------------------------------------------------------------- */
 
-#define FOLD_STACK 16u
+/* At each of the 1,000 parentheses that filter_depth allows two operands wait, at most. */
+#define FOLD_STACK 2048u
 
 /* Runs the code on constants. The path stays where it stands, as an operand of type 0 that no
  * arithmetic may touch. False: there is more to it than one path and constants. */
@@ -247,7 +248,7 @@ static bool fold(expression_reader code, me_value *stack, uint32_t *height, expr
 bool expression_plain(const filter_node *leaf, bool named, filter_node *plain)
 {
     static const filter_op mirrored[] = {OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE};
-    me_value stack[FOLD_STACK] = {0};
+    me_value stack[FOLD_STACK];
     uint32_t height;
     expression_item path = {0};
     if (!fold(expression_of(leaf, named), stack, &height, &path)) {

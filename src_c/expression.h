@@ -116,7 +116,7 @@ void expression_shape_free(expression_shape *s);
 
 /* Is the leaf (OP_COMPUTE) one path alone against what constants come to? Then `plain`
  * is the plain leaf that means the same: `ts > 60 * 60` becomes `ts > 3600`. Its constants may
- * borrow from the code. Takes no memory: what needs a deep stack is not folded. */
+ * borrow from the code. Takes no memory: what is nested deeper than 1,000 may not be folded. */
 bool expression_plain(const filter_node *leaf, bool named, filter_node *plain);
 
 #endif

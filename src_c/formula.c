@@ -38,7 +38,7 @@ static uint32_t number_of(path_names *n, const char *name, size_t length)
 
 /* The code with the numbers of paths, so that filters in either form compare. */
 static bool read_code(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     expression_reader code = expression_of(node, named);
     const uint8_t *start = code.at;
@@ -49,7 +49,7 @@ static bool read_code(const filter_node *node, bool named, path_names *names, ar
     }
     out->code = bytes;
     *bytes++ = (uint8_t)node->relation;
-    for (; expression_next(&code, &item); start = code.at) {
+    for (; expression_next(&code, &item); start = code.at, ++*steps) {
         if (item.op != EXPRESSION_PATH) {
             memcpy(bytes, start, (size_t)(code.at - start));
             bytes += code.at - start;
@@ -68,14 +68,27 @@ static bool read_code(const filter_node *node, bool named, path_names *names, ar
     return true;
 }
 
+/* The constants of a plain leaf that stands in the bytes [at, end). */
+static void find_constants(const filter_node *node, bool named, const uint8_t *at,
+                           const uint8_t *end, formula_leaf *out)
+{
+    uint32_t number;
+    out->code = filter_read_count(at + 1, &number) + (named ? node->path_length : 0);
+    out->code_length = (size_t)(end - out->code);
+}
+
 static bool read_leaf(const filter_node *node, bool named, path_names *names, arena *a,
-                      formula_leaf *out)
+                      formula_leaf *out, uint64_t *steps)
 {
     filter_node plain;
-    *out = (formula_leaf){.op = node->op, .path = PATH_NONE};
     if (node->op == OP_COMPUTE) {
+        uint64_t count = 0;
+        if (!read_code(node, named, names, a, out, &count)) {
+            return false;
+        }
         if (!expression_plain(node, named, &plain)) {
-            return read_code(node, named, names, a, out);
+            *steps += count;
+            return true;
         }
         node = &plain;
         out->op = plain.op;
@@ -135,11 +148,41 @@ bool formula_read(const uint8_t *bytes, size_t length, bool named, path_names *n
     out->leaves = leaves;
     filter_reader r = {.at = bytes, .end = bytes + length, .named = named};
     filter_node node;
-    for (uint32_t i = 0, leaf = 0; filter_next(&r, &node); i++) {
+    const uint8_t *start = r.at;
+    for (uint32_t i = 0, leaf = 0; filter_next(&r, &node); i++, start = r.at) {
         nodes[i] = (formula_node){.op = node.op, .count = node.count, .leaf = leaf};
-        if (filter_op_is_leaf(node.op) && !read_leaf(&node, named, names, a, &leaves[leaf++])) {
-            return false;
+        if (filter_op_is_leaf(node.op)) {
+            formula_leaf *new = &leaves[leaf++];
+            *new = (formula_leaf){.op = node.op, .path = PATH_NONE};
+            new->weight = (uint32_t)(r.at - start);
+            if (node.op != OP_COMPUTE) {
+                find_constants(&node, named, start, r.at, new);
+            }
+            if (!read_leaf(&node, named, names, a, new, &out->steps)) {
+                return false;
+            }
         }
     }
     return push_negation(nodes, out->node_count, a);
+}
+
+bool formula_equal(const formula *f, const formula *g)
+{
+    if (f->node_count != g->node_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < f->node_count; i++) {
+        const formula_node *x = &f->nodes[i], *y = &g->nodes[i];
+        if (x->op != y->op || x->count != y->count) {
+            return false;
+        }
+        if (filter_op_is_leaf(x->op)) {
+            const formula_leaf *v = &f->leaves[x->leaf], *w = &g->leaves[y->leaf];
+            if (v->path != w->path || v->code_length != w->code_length ||
+                (v->code_length > 0 && memcmp(v->code, w->code, v->code_length) != 0)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }

@@ -9,12 +9,8 @@
 
 #include "formula.h"
 
-/* Bounds of one AND. Beyond them it leaves operands out. */
+/* Of one AND. Beyond it, it leaves operands out. */
 #define MOST_TERMS 256u
-#define MOST_LITERALS 16384u
-
-/* Pairs of literals of one term that are looked at for contradictions. */
-#define MOST_PAIRS 65536u
 
 typedef struct term_list {
     uint32_t count;
@@ -26,18 +22,27 @@ static bool has_set(const formula_leaf *leaf)
     return leaf->op != OP_EXISTS && leaf->op != OP_IS_NULL && leaf->op != OP_COMPUTE;
 }
 
+/* What comparing two sets costs: both are read; a text is looked for in a text the plain way. */
+static bool afford(const formula_leaf *a, const formula_leaf *b, effort *left)
+{
+    bool search = b->set.kind == SET_PATTERN && b->set.op == OP_CONTAINS;
+    uint64_t texts = search ? (uint64_t)a->weight * b->weight / 16 : 0;
+    return effort_spend(&left->work, (uint64_t)a->weight + b->weight + texts);
+}
+
 /* Are all values that satisfy the leaf `a` among those that satisfy `b`? */
-static bool is_within(const formula_leaf *a, const formula_leaf *b)
+static bool is_within(const formula_leaf *a, const formula_leaf *b, effort *left)
 {
     if (a->op == OP_COMPUTE && b->op == OP_COMPUTE) {
         return a->code_length == b->code_length && memcmp(a->code, b->code, a->code_length) == 0;
     }
-    return has_set(a) && has_set(b) && value_set_within(&a->set, &b->set);
+    return has_set(a) && has_set(b) && afford(a, b, left) &&
+           value_set_within(&a->set, &b->set, &left->work);
 }
 
 /* ---- two literals of one path ---------------------------------------------------------------------- */
 
-bool literal_implies(const formula *f, literal a, const formula *g, literal b)
+bool literal_implies(const formula *f, literal a, const formula *g, literal b, effort *left)
 {
     const formula_leaf *x = literal_leaf(f, a), *y = literal_leaf(g, b);
     bool not_x = literal_negated(a), not_y = literal_negated(b);
@@ -49,11 +54,14 @@ bool literal_implies(const formula *f, literal a, const formula *g, literal b)
     if (y->op == OP_IS_NULL) {
         return not_y ? no_null : missing || (x->op == OP_IS_NULL && !not_x);
     }
-    return not_x == not_y && (not_x ? is_within(y, x) : is_within(x, y));
+    if (y->op == OP_COMPUTE && g->steps > f->steps) {
+        return false; /* g may not look at all that f has looked at */
+    }
+    return not_x == not_y && (not_x ? is_within(y, x, left) : is_within(x, y, left));
 }
 
 /* A literal that is true contradicts one that is false. */
-static bool forbids(const formula_leaf *yes, const formula_leaf *no)
+static bool forbids(const formula_leaf *yes, const formula_leaf *no, effort *left)
 {
     if (no->op == OP_EXISTS) {
         return yes->op != OP_IS_NULL;
@@ -61,10 +69,11 @@ static bool forbids(const formula_leaf *yes, const formula_leaf *no)
     if (yes->op == OP_IS_NULL) {
         return true; /* what is false is there, and no null */
     }
-    return is_within(yes, no);
+    return is_within(yes, no, left);
 }
 
-bool literals_conflict(const formula *f, literal a, const formula *g, literal b, bool single)
+bool literals_conflict(const formula *f, literal a, const formula *g, literal b, bool single,
+                       effort *left)
 {
     const formula_leaf *x = literal_leaf(f, a), *y = literal_leaf(g, b);
     bool not_x = literal_negated(a), not_y = literal_negated(b);
@@ -72,7 +81,7 @@ bool literals_conflict(const formula *f, literal a, const formula *g, literal b,
         return (x->op == OP_EXISTS) != (y->op == OP_EXISTS);
     }
     if (not_x || not_y) {
-        return not_y ? forbids(x, y) : forbids(y, x);
+        return not_y ? forbids(x, y, left) : forbids(y, x, left);
     }
     if (!single || x->op == OP_EXISTS || y->op == OP_EXISTS) {
         return false;
@@ -80,7 +89,8 @@ bool literals_conflict(const formula *f, literal a, const formula *g, literal b,
     if (x->op == OP_IS_NULL || y->op == OP_IS_NULL) {
         return x->op != y->op;
     }
-    return has_set(x) && has_set(y) && !value_set_meets(&x->set, &y->set);
+    return has_set(x) && has_set(y) && afford(x, y, left) &&
+           !value_set_meets(&x->set, &y->set, &left->work);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------- */
@@ -125,12 +135,31 @@ static bool multiply(const term_list *x, const term_list *y, arena *a, term_list
     return out->terms != NULL;
 }
 
+/* The one term that says nothing. */
+static bool say_nothing(arena *a, term_list *out)
+{
+    term *t = arena_array(a, 1, sizeof *t);
+    out->terms = arena_array(a, 1, sizeof *out->terms);
+    out->count = 1;
+    if (t == NULL || out->terms == NULL) {
+        return false;
+    }
+    t->count = 0;
+    out->terms[0] = t;
+    return true;
+}
+
 /* One term with the literals of all operands that have one term: most ANDs are no more than that. */
-static bool join_singles(const term_list *operands, uint32_t count, arena *a, term_list *out)
+static bool join_singles(const term_list *operands, uint32_t count, arena *a, term_list *out,
+                         effort *left)
 {
     uint32_t literals = 0;
     for (uint32_t i = 0; i < count; i++) {
         literals += operands[i].count == 1 ? operands[i].terms[0]->count : 0;
+    }
+    if (!effort_spend(&left->literals, literals)) {
+        left->cut = true;
+        return say_nothing(a, out);
     }
     term *t = arena_array(a, 1, sizeof *t + literals * sizeof(literal));
     out->terms = arena_array(a, 1, sizeof *out->terms);
@@ -150,10 +179,11 @@ static bool join_singles(const term_list *operands, uint32_t count, arena *a, te
     return true;
 }
 
-static bool make_and(const term_list *operands, uint32_t count, arena *a, term_list *out)
+static bool make_and(const term_list *operands, uint32_t count, arena *a, term_list *out,
+                     effort *left)
 {
     term_list all;
-    if (!join_singles(operands, count, a, &all)) {
+    if (!join_singles(operands, count, a, &all, left)) {
         return false;
     }
     for (uint32_t i = 0; i < count && all.count > 0; i++) {
@@ -161,24 +191,33 @@ static bool make_and(const term_list *operands, uint32_t count, arena *a, term_l
         uint64_t literals = literals_in(&all) * x->count + literals_in(x) * all.count;
         if (x->count == 0) {
             all.count = 0;
-        } else if (x->count > 1 && (uint64_t)all.count * x->count <= MOST_TERMS &&
-                   literals <= MOST_LITERALS) {
+        } else if (x->count == 1) {
+            continue;
+        } else if ((uint64_t)all.count * x->count <= MOST_TERMS &&
+                   effort_spend(&left->literals, literals)) {
             term_list product;
             if (!multiply(&all, x, a, &product)) {
                 return false;
             }
             all = product;
+        } else {
+            left->cut = true;
         }
     }
     *out = all;
     return true;
 }
 
-static bool make_or(const term_list *operands, uint32_t count, arena *a, term_list *out)
+static bool make_or(const term_list *operands, uint32_t count, arena *a, term_list *out,
+                    effort *left)
 {
     uint32_t terms = 0;
     for (uint32_t i = 0; i < count; i++) {
         terms += operands[i].count;
+    }
+    if (!effort_spend(&left->literals, terms)) {
+        left->cut = true;
+        return say_nothing(a, out);
     }
     out->count = 0;
     out->terms = arena_array(a, terms, sizeof *out->terms);
@@ -241,19 +280,18 @@ static bool sort_literals(const formula *f, arena *a, term *t)
     return true;
 }
 
-static bool is_contradiction(const formula *f, const term *t, bool single)
+static bool is_contradiction(const formula *f, const term *t, bool single, effort *left)
 {
-    uint32_t left = MOST_PAIRS;
     for (uint32_t i = 0; i < t->count; i++) {
         if (is_empty(f, t->literals[i])) {
             return true;
         }
         uint32_t path = literal_leaf(f, t->literals[i])->path;
-        for (uint32_t k = i + 1; k < t->count && left > 0; k++, left--) {
+        for (uint32_t k = i + 1; k < t->count && effort_spend(&left->work, 4); k++) {
             if (literal_leaf(f, t->literals[k])->path != path) {
                 break;
             }
-            if (literals_conflict(f, t->literals[i], f, t->literals[k], single)) {
+            if (literals_conflict(f, t->literals[i], f, t->literals[k], single, left)) {
                 return true;
             }
         }
@@ -278,7 +316,8 @@ static bool make_simple(const formula_node *n, arena *a, term_list *out)
     return true;
 }
 
-static bool make_node(const formula_node *n, term_list *stack, uint32_t *depth, arena *a)
+static bool make_node(const formula_node *n, term_list *stack, uint32_t *depth, arena *a,
+                      effort *left)
 {
     term_list list;
     if (n->op == OP_NOT) {
@@ -288,14 +327,15 @@ static bool make_node(const formula_node *n, term_list *stack, uint32_t *depth, 
         return make_simple(n, a, &stack[(*depth)++]);
     }
     const term_list *operands = &stack[*depth - n->count];
-    bool made = n->op == (n->negated ? OP_OR : OP_AND) ? make_and(operands, n->count, a, &list)
-                                                       : make_or(operands, n->count, a, &list);
+    bool made = n->op == (n->negated ? OP_OR : OP_AND)
+                    ? make_and(operands, n->count, a, &list, left)
+                    : make_or(operands, n->count, a, &list, left);
     *depth -= n->count;
     stack[(*depth)++] = list;
     return made;
 }
 
-bool formula_expand(formula *f, arena *a, bool single)
+bool formula_expand(formula *f, arena *a, bool single, effort *left)
 {
     uint32_t depth = 0, kept = 0;
     term_list *stack = arena_array(a, f->node_count, sizeof *stack);
@@ -303,7 +343,7 @@ bool formula_expand(formula *f, arena *a, bool single)
         return false;
     }
     for (uint32_t i = 0; i < f->node_count; i++) {
-        if (!make_node(&f->nodes[i], stack, &depth, a)) {
+        if (!make_node(&f->nodes[i], stack, &depth, a, left)) {
             return false;
         }
     }
@@ -312,7 +352,7 @@ bool formula_expand(formula *f, arena *a, bool single)
         if (!sort_literals(f, a, terms[i])) {
             return false;
         }
-        if (!is_contradiction(f, terms[i], single)) {
+        if (!is_contradiction(f, terms[i], single, left)) {
             terms[kept++] = terms[i];
         }
     }

@@ -337,6 +337,7 @@ void me_event_free(me_event *ev)
     heap_free(h, ev->probes, ev->probe_cap * sizeof(probe));
     heap_free(h, ev->patterns.stamps, ev->patterns.cap * sizeof(uint32_t));
     heap_free(h, ev->tried.stamps, ev->tried.cap * sizeof(uint32_t));
+    heap_free(h, ev->outcomes.stamps, ev->outcomes.cap * sizeof(uint32_t));
     heap_free(h, ev->handles.stamps, ev->handles.cap * sizeof(uint32_t));
     number_set_free(&ev->destinations, h);
     heap_free(h, ev->result, ev->result_cap * sizeof(uint32_t));

@@ -69,7 +69,7 @@ typedef struct me_limits {
     uint64_t regex_ranges;  /* of its sets of characters: 32,768 */
     uint64_t regex_depth;   /* of its parentheses: 1,000 */
     uint64_t filter_states; /* of all regexes of one filter together: 65,536 */
-    uint64_t combinations;  /* of values that a predicate with several paths looks at: 65,536 */
+    uint64_t combinations;  /* that a filter's computed predicates look at, in steps: 1,048,576 */
 } me_limits;
 
 extern const me_limits me_default_limits;
@@ -269,12 +269,13 @@ typedef enum me_relation {
 } me_relation;
 
 /* Which subscriptions stand in a relation to a filter in named form (read lock): all, or the first
- * `limit` that are found. For all but
+ * `limit` that are found. `*next` is 0 at first; the work is done in slices of some 50 ms, and the
+ * caller may let go of the lock and ask on until it is UINT32_MAX. For all but
  * ME_COVERING, me_engine_keep_notes must have been called. The result belongs to `event` until its
  * next use. ME_NOMEM. */
 me_status me_engine_related(const me_engine *engine, me_event *event, me_relation relation,
                             bool single, uint32_t limit, const uint8_t *filter, size_t length,
-                            const uint32_t **result, uint32_t *count);
+                            uint32_t *next, const uint32_t **result, uint32_t *count);
 
 /* From now on the engine notes of each subscription what ME_COVERED and ME_OVERLAPPING sift by,
  * 16 bytes each (write lock). Linear in the subscriptions at the first call. ME_NOMEM. */

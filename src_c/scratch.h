@@ -57,6 +57,7 @@ struct me_event {
     string_hits hits;
     marks patterns;          /* string patterns that some value satisfies, */
     marks tried;             /* and those of which a test has found out whether */
+    marks outcomes;          /* evaluate.c: of computations; only when a path has several values */
     marks handles;           /* matched already: only when a handle can come up twice */
     number_set destinations; /* found already */
     uint32_t *result;

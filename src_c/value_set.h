@@ -58,11 +58,12 @@ typedef struct value_set {
 bool value_set_read(const filter_node *leaf, arena *a, value_set *out);
 
 /* Is every member of `a` one of `b`? Exact but for patterns, where false may mean "who knows".
- * Linear in what is written. */
-bool value_set_within(const value_set *a, const value_set *b);
+ * Linear in what is written; compiling a pattern is spent from `left` (effort.h), and where that does
+ * not suffice, nobody knows. */
+bool value_set_within(const value_set *a, const value_set *b, uint64_t *left);
 
 /* May some value be in both? Exact but for patterns, where true may mean "who knows". */
-bool value_set_meets(const value_set *a, const value_set *b);
+bool value_set_meets(const value_set *a, const value_set *b, uint64_t *left);
 
 /* Is this value (canonical, not null) a member? For patterns false may mean that memory is out. */
 bool value_set_has(const value_set *s, const me_value *v);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "effort.h"
 #include "value_cut.h"
 #include "value_pattern.h"
 
@@ -36,11 +37,18 @@ static bool in_members(const value_set *s, const me_value *v)
     return lo < s->count && value_compare(&s->members[lo], v) == 0;
 }
 
+#define PATTERN_COST 4u /* of a byte of a compiled pattern */
+
 /* Do all members fit the pattern, or (`any`) may one? */
-static bool members_fit(const value_set *members, const value_set *pattern, bool any)
+static bool members_fit(const value_set *members, const value_set *pattern, bool any,
+                        uint64_t *left)
 {
     value_pattern p;
     value_pattern_open(&p, pattern);
+    if (!effort_spend(left, p.heap.bytes * PATTERN_COST)) {
+        value_pattern_close(&p);
+        return any;
+    }
     bool fit = !any;
     for (uint32_t i = 0; i < members->count && fit != any; i++) {
         answer has = value_pattern_has(&p, &members->members[i]);
@@ -54,6 +62,7 @@ static bool members_fit(const value_set *members, const value_set *pattern, bool
 
 bool value_set_has(const value_set *s, const me_value *v)
 {
+    uint64_t enough = UINT64_MAX;
     switch (s->kind) {
     case SET_EMPTY:
         return false;
@@ -64,7 +73,7 @@ bool value_set_has(const value_set *s, const me_value *v)
     case SET_OTHER:
         return same_type(s->members, v) && value_compare(s->members, v) != 0;
     case SET_PATTERN:
-        return members_fit(&(value_set){.members = v, .count = 1}, s, false);
+        return members_fit(&(value_set){.members = v, .count = 1}, s, false, &enough);
     case SET_ANY:
         break;
     }
@@ -139,7 +148,7 @@ static bool other_within(const value_set *a, const value_set *b)
     return cut_order(&b->low, &low) <= 0 && cut_order(&high, &b->high) <= 0;
 }
 
-static bool pattern_within(const value_set *a, const value_set *b)
+static bool pattern_within(const value_set *a, const value_set *b, uint64_t *left)
 {
     switch (b->kind) {
     case SET_PATTERN:
@@ -147,11 +156,12 @@ static bool pattern_within(const value_set *a, const value_set *b)
     case SET_SPAN:
         return is_all_strings(b);
     default: /* the value that OTHER leaves out must not fit, for sure */
-        return b->kind == SET_OTHER && b->members->type == ME_STRING && !members_fit(b, a, true);
+        return b->kind == SET_OTHER && b->members->type == ME_STRING &&
+               !members_fit(b, a, true, left);
     }
 }
 
-bool value_set_within(const value_set *a, const value_set *b)
+bool value_set_within(const value_set *a, const value_set *b, uint64_t *left)
 {
     if (a->kind == SET_EMPTY || b->kind == SET_ANY) {
         return true;
@@ -159,7 +169,7 @@ bool value_set_within(const value_set *a, const value_set *b)
     switch (a->kind) {
     case SET_FINITE:
         if (b->kind == SET_PATTERN) {
-            return members_fit(a, b, false);
+            return members_fit(a, b, false, left);
         }
         for (uint32_t i = 0; i < a->count; i++) {
             if (!value_set_has(b, &a->members[i])) {
@@ -172,13 +182,13 @@ bool value_set_within(const value_set *a, const value_set *b)
     case SET_OTHER:
         return other_within(a, b);
     case SET_PATTERN:
-        return pattern_within(a, b);
+        return pattern_within(a, b, left);
     default:
         return false;
     }
 }
 
-bool value_set_meets(const value_set *a, const value_set *b)
+bool value_set_meets(const value_set *a, const value_set *b, uint64_t *left)
 {
     if (a->kind == SET_EMPTY || b->kind == SET_EMPTY) {
         return false;
@@ -191,7 +201,7 @@ bool value_set_meets(const value_set *a, const value_set *b)
     switch (a->kind) {
     case SET_FINITE:
         if (b->kind == SET_PATTERN) {
-            return members_fit(a, b, true);
+            return members_fit(a, b, true, left);
         }
         for (uint32_t i = 0; i < a->count; i++) {
             if (value_set_has(b, &a->members[i])) {

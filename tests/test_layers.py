@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # for both files, `x.h` and `x.c`; `x.c` is listed apart where it builds on more than its header.
 C_ORDER = [
     # bits and pieces
-    "matchengine", "require", "prefetch", "hash", "heap", "arena", "lock", "pool",
+    "matchengine", "require", "prefetch", "hash", "heap", "arena", "effort", "lock", "pool",
     "fold_table", "value", "number", "utf8", "arithmetic",
     "category_table", "regex", "regex_parts", "regex_set", "regex_literal", "regex_parser",
     "regex_class", "regex_parse", "regex_columns", "regex_table", "regex_bits", "regex_follow",

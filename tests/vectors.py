@@ -684,14 +684,27 @@ for _filter, _expected in [
     _add("computed-order", _filter, _needs, {"t": True, "f": False, "n": 5, "s": "x"}, _expected)
 on_ab("a BETWEEN b AND b + 2", T=[(3, 2), ([9, 3], [20, 1])], F=[(5, 2), ("x", 1)], U=[(None, 1)])
 on_ab("a NOT BETWEEN b AND 9", T=[(1, 2), ("x", 2)], F=[(3, 2)], U=[(3, MISSING)])
-# The cross product is bounded; a predicate of one attribute is not. These paths are asked for by no
-# other filter: all filters are asked about all events.
-_WIDE = list(range(256))
+# A filter's computed predicates share 2^20 by their names, constants and operators. These paths are
+# asked for by no other filter: all filters are asked about all events.
+_WIDE = list(range(16))
+_FALSE = " OR " + " + ".join(["we"] * 2046) + " < 1"  # with `wa + wb = 30`, 4,096 steps: 256 each
 for _filter, _event, _expected in [
-    ("wa + wb = 510", {"wa": _WIDE, "wb": _WIDE}, "T"),
-    ("wa + wb = 510", {"wa": [*_WIDE, 0], "wb": _WIDE}, "U"),
-    ("NOT wa + wb < 0", {"wa": _WIDE, "wb": _WIDE}, "T"),
-    ("wa < wb", {"wa": [1] * 257, "wb": [2] * 256}, "U"),
+    ("wa + wb = 30", {"wa": [*_WIDE, 0], "wb": _WIDE}, "T"),
+    ("wa + wb = 30" + _FALSE, {"wa": _WIDE, "wb": _WIDE, "we": 1}, "T"),
+    ("wa + wb = 31" + _FALSE, {"wa": _WIDE, "wb": _WIDE, "we": 1}, "F"),
+    ("wa + wb = 30" + _FALSE, {"wa": [*_WIDE, 0], "wb": _WIDE, "we": 1}, "U"),
+    ("wa * 2 = 30" + _FALSE, {"wa": _WIDE * 16, "we": 1}, "T"),
+    ("wa * 2 = 30" + _FALSE, {"wa": [*_WIDE * 16, 0], "we": 1}, "U"),
+    ("NOT -wa > 3" + _FALSE, {"wa": [*_WIDE * 16, 0], "we": 1}, "U"),
+    ("(FALSE" + _FALSE + ") AND EXISTS(wa) OR wa < wb", {"wa": [0] * 257, "wb": 1, "we": 1}, "U"),
+    # A plain leaf with a result has no bound, and counts nothing.
+    ("wa = 60 / 4" + _FALSE, {"wa": [*_WIDE * 32, 0], "we": 1}, "T"),
+    ("60 / 4 = wa" + _FALSE, {"wa": [*_WIDE * 32, 0], "we": 1}, "T"),
+    ("wa BETWEEN 10 + 5 AND 99" + _FALSE, {"wa": [*_WIDE * 32, 0], "we": 1}, "T"),
+    ("wa > 1 / 0" + _FALSE, {"wa": ["x"] * 257, "we": 1}, "U"),
+    ("wa > 1 / 0" + _FALSE, {"wa": ["x"] * 256, "we": 1}, "F"),
+    ("wa + wb = 30 AND wa < 9 * 9" + _FALSE, {"wa": _WIDE, "wb": _WIDE, "we": 1}, "T"),
+    ("wa = " + "1 + 2 * (" * 300 + "0" + ")" * 300 + _FALSE, {"wa": [0] * 257, "we": 1}, "F"),
     ("wc + wc = 1", {"wc": [1] * 60_000}, "F"),
 ]:
     _add("computed-wide", _filter, {}, _event, _expected)

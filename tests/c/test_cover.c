@@ -65,9 +65,9 @@ static bool pair(const all *a, me_relation relation, size_t f, size_t g)
 static bool agrees(kit *k, const all *a, const uint32_t *handles, me_relation relation, size_t f)
 {
     const uint32_t *found = NULL;
-    uint32_t count = 0, expected = 0;
+    uint32_t count = 0, expected = 0, next = 0;
     bool right = me_engine_related(k->e, k->ev, relation, false, UINT32_MAX, a->filters[f].bytes,
-                                   a->filters[f].length, &found, &count) == ME_OK;
+                                   a->filters[f].length, &next, &found, &count) == ME_OK;
     for (size_t g = 0; g < COUNT; g++) {
         bool is = relation == ME_COVERING ? pair(a, relation, g, f) : pair(a, relation, f, g);
         bool has = false;
@@ -134,15 +134,17 @@ static void test_no_memory(void)
     CHECK(kit_open(&k));
     uint32_t handle = kit_add(&k, "a > 0");
     const uint32_t *found = NULL;
-    uint32_t count = 0;
+    uint32_t count = 0, next = 0;
     for (me_relation relation = ME_COVERING; relation <= ME_OVERLAPPING; relation++) {
         status = ME_NOMEM;
         for (size_t allowed = 0; status == ME_NOMEM; allowed++) {
             heap_fail_after(allowed);
             status = me_engine_keep_notes(k.e);
             if (status == ME_OK) {
-                status = me_engine_related(k.e, k.ev, relation, false, UINT32_MAX,
-                                           a.filters[4].bytes, a.filters[4].length, &found, &count);
+                next = 0;
+                status =
+                    me_engine_related(k.e, k.ev, relation, false, UINT32_MAX, a.filters[4].bytes,
+                                      a.filters[4].length, &next, &found, &count);
             }
             heap_fail_after(SIZE_MAX);
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from matchengine import (
     Limits,
     Matcher,
     attr,
+    covers,
+    merge,
+    overlaps,
     parse,
 )
 
@@ -52,13 +56,61 @@ def test_the_builder_says_what_the_text_says() -> None:
 
 def test_the_bound_of_combinations() -> None:
     event = {"a": [1, 2, 3], "b": [4, 5]}
-    for combinations, found in ((5, []), (6, ["ab", "not"])):
-        m: Matcher[str] = Matcher(limits=Limits(combinations=combinations))
-        m.add("a < b", id="ab")
-        m.add("NOT a > b", id="not")
-        m.add("a * a = 9", id="one")  # one attribute has no bound
-        assert sorted(m.match(event)) == [*found, "one"]
-        assert m.explain(event, "ab").outcome == ("true" if found else "unknown")
+    filters = {
+        "ab": ("a < b", 2 * 6),
+        "not": ("NOT a > b", 2 * 6),
+        "one": ("a * a = 9", 4 * 3),
+        "both": ("a < b AND a * a = 9", 6 * 6),
+        "twice": ("a < b AND a < b AND a > 2 + 0", 4 * 6),  # 2 + 0 folds
+        "never": ("a < b OR FALSE AND x < y", 4 * 6),
+        "single": (" + ".join(["c"] * 50) + " = 50", 1),
+        "each": (f"a < b OR {' + '.join(['c'] * 50)} < 50", 102 * 6),
+        "plain": ("a = 5 - 2 AND a BETWEEN 1 + 1 AND 4", 1),
+    }
+    event["c"] = 1
+    for bound in sorted({least for _, least in filters.values()}):
+        for combinations in (bound - 1, bound):
+            if combinations == 0:
+                continue
+            m: Matcher[str] = Matcher(limits=Limits(combinations=combinations))
+            for name, (text, _) in filters.items():
+                m.add(text, id=name)
+            found = {name for name, (_, least) in filters.items() if combinations >= least}
+            assert set(m.match(event)) == found
+            for name in filters:
+                expected = "true" if name in found else "unknown"
+                assert m.explain(event, name).outcome == expected
+
+
+def test_covering_minds_the_bound() -> None:
+    small, large = "a < b", "a < b OR c < d"
+    wide = {"a": [1] * 1024, "b": [2] * 512}
+    m: Matcher[str] = Matcher()
+    m.add(small, id="small")
+    m.add(large, id="large")
+    assert m.match(wide) == ["small"]
+    assert not covers(large, small)
+    assert set(m.covering(small)) == {"small"}
+    assert merge(small, large) is None
+    assert covers(small, "a < b AND c < d")
+    assert covers("a < b OR x = 1", "a < b AND y < 2 * 3")
+    assert covers("x = 1 OR c < d + 1", "x = 1 AND a < b")  # not because of what is computed
+    assert not overlaps(large, "NOT a < b AND NOT c < d", arrays=False)
+
+
+def test_what_is_computed_is_computed_once() -> None:
+    # Ten anchors on 200 values each: what fails would be tried for all of them.
+    m: Matcher[str] = Matcher()
+    anchors = " OR ".join(f"p{i} > {i}" for i in range(8))
+    m.add(f"({anchors}) AND a * b = -1", id="x")
+    event: dict[str, Any] = {f"p{i}": list(range(10, 3_000)) for i in range(8)}
+    event["a"] = event["b"] = list(range(500))
+    started = time.process_time()
+    assert m.match(event) == []
+    assert time.process_time() - started < 10  # once: some milliseconds; else minutes
+    event["a"] = [-1, *event["a"]]
+    assert m.match(event) == ["x"]
+    assert m.match({"p0": [5, 6], "a": -1, "b": 1}) == ["x"]
 
 
 def test_what_folds_is_filed_like_a_plain_leaf() -> None:

@@ -76,6 +76,8 @@ def test_every_way_to_ask(section: str) -> None:
         "tautology": ("({}) OR TRUE", None),
         "contradiction": ("({}) AND FALSE", False),
     }
+    if section == "computed-wide":
+        del shapes["both"]  # which halves what each predicate may look at
     for vector in SECTIONS[section]:
         if not isinstance(vector.event, dict) or "tag" in vector.event:
             continue
