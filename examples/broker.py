@@ -39,7 +39,7 @@ from matchengine import ExpensiveFilterWarning, Limits, MatchEngineError, Matche
 
 #: Strangers write the filters and the events, and the loop serves nobody while it matches. What
 #: one event may cost is bounded by what it holds (event_*), by what a filter may do with it
-#: (predicates; combinations: of the values of two arrays, as `a < b` compares them), and by how
+#: (predicates; combinations: steps of `a < b`, `a * 2 > 5` and their like on arrays), and by how
 #: many filters there are (MOST_FILTERS a client).
 LIMITS = Limits(
     filter_bytes=4_096,
@@ -49,7 +49,7 @@ LIMITS = Limits(
     event_bytes=65_536,
     event_values=1_000,
     event_depth=50,
-    combinations=1_000,
+    combinations=10_000,
 )
 #: A line may hold a little more than an event.
 LINE_BYTES = LIMITS.event_bytes + 64

@@ -41,7 +41,7 @@ _STAGES = {
     "matched": "which the event meets, and the rest holds",
 }
 _BY_ZERO = "divided by zero"
-_TOO_MANY = "more combinations of values than the limit {:,}"
+_TOO_MANY = "more combinations of values than it may look at (Limits.combinations)"
 _SHOWN = 5  # values of one attribute in a text
 _NAMED = 5  # attributes of one predicate in a text
 _BITS = 10_000  # of an int, beyond which Python may refuse to print it
@@ -174,6 +174,9 @@ def explanation_of(
     outcomes, operands = _evaluate(nodes, [truth for truth, _ in leaves])
     numbers = {at: number for number, at in enumerate(_leaves(nodes))}
     names = [_names(nodes[at]) for at in numbers]
+    # What a computed predicate looks at, if no leaf is folded to a plain one; else it is more.
+    steps = sum(len(_items(node)) for node in nodes if node[0] == "COMPUTE")
+    share = max(1, combinations // max(1, steps))
     reasons = []
     for at in sorted(_deciding(nodes, outcomes, operands)):
         known: dict[str, tuple[object, ...]] = {}
@@ -183,7 +186,7 @@ def explanation_of(
         values, attributes = ((), tuple(known.items())) if path is None else (known[path], ())
         cause = ""
         if outcomes[at] == "unknown" and path is None:
-            cause = _cause(nodes[at], known, combinations)
+            cause = _cause(nodes[at], known, share)
         text = canonical_text([nodes[at]])
         reasons.append(Reason(text, outcomes[at], path, values, attributes, cause))
     if matched != (outcomes[-1] == "true"):
@@ -211,14 +214,19 @@ def _leaves(nodes: Sequence[Node]) -> Iterator[int]:
 
 def _names(leaf: Node) -> list[str]:
     """The attributes that a leaf mentions, as often as it does."""
-    _, path, constants = leaf
+    _, path, _ = leaf
     if path is not None:
         return [path]
-    code: bytes = constants[1]  # type: ignore[assignment]
-    return [str(value) for kind, value in _operands.items(code) if kind == "name"]
+    return [str(value) for kind, value in _items(leaf) if kind == "name"]
 
 
-def _cause(leaf: Node, known: dict[str, tuple[object, ...]], combinations: int) -> str:
+def _items(leaf: Node) -> list[tuple[str, object]]:
+    """The code of a computed predicate."""
+    code: bytes = leaf[2][1]  # type: ignore[assignment]
+    return _operands.items(code)
+
+
+def _cause(leaf: Node, known: dict[str, tuple[object, ...]], share: int) -> str:
     """Why a computed predicate is unknown, where no missing or null attribute says it.
 
     What is left is a division by zero, or that there was too much to look at. Nothing is computed
@@ -226,15 +234,11 @@ def _cause(leaf: Node, known: dict[str, tuple[object, ...]], combinations: int) 
     """
     if any(not values or None in values for values in known.values()):
         return ""
-    code: bytes = leaf[2][1]  # type: ignore[assignment]
-    items = _operands.items(code)
-    if not any(kind == "/" for kind, _ in items):
-        return _TOO_MANY.format(combinations)
-    if math.prod(map(len, known.values())) * len(items) <= combinations:
+    if not any(kind == "/" for kind, _ in _items(leaf)):
+        return _TOO_MANY
+    if math.prod(map(len, known.values())) <= share:
         return _BY_ZERO
-    if all(len(values) == 1 for values in known.values()):
-        return _BY_ZERO
-    return f"{_BY_ZERO}, or {_TOO_MANY.format(combinations)}"
+    return f"{_BY_ZERO}, or {_TOO_MANY}"
 
 
 def _evaluate(nodes: Sequence[Node], truths: Sequence[str]) -> tuple[list[str], list[list[int]]]:

@@ -29,7 +29,10 @@ LOADING_PATIENCE = 20.0
 
 BATCH, JSON, MAPPINGS = "match_batch (JSON lines)", "match_json", "match (mappings)"
 COUNTING, COMPREHENSION = "counting (plain Python)", "comprehension (plain Python)"
-ALL = (BATCH, JSON, MAPPINGS, COUNTING, COMPREHENSION)
+PLAIN = (COUNTING, COMPREHENSION)
+ALL = (BATCH, JSON, MAPPINGS, *PLAIN)
+#: Seconds below which a timing of the engine says little.
+SHORTEST = 0.005
 
 SUBSCRIPTIONS = 10_000
 SMALLEST, LARGEST = 1_000, 1_000_000
@@ -120,6 +123,8 @@ def _run(arguments: argparse.Namespace) -> int:
     except Disagreement:
         complain("matchengine: the matchers disagree: this is a bug")
         return BAD_INPUT
+    if min(row["seconds"] for row in rows if row["matcher"] not in PLAIN) < SHORTEST:
+        complain(f"some ways took less than {SHORTEST * 1000:.0f} ms: noise, take more --events")
     if arguments.json:
         output.write(map(json.dumps, rows))
     else:

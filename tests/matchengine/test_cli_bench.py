@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,56 @@ def test_bench_draws(
     assert command(*small, "--growth").code == 0
     assert bars.startswith((b"<?xml", b"\x89PNG"))
     assert len(chart.read_bytes()) > len(bars)  # the lines as well
+
+
+@needs_matplotlib
+def test_nothing_in_a_picture_is_cut_off_or_covered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from matplotlib.figure import Figure
+
+    figures: list[Any] = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *a, **k: (figures.append(figure), save(figure, *a, **k))
+    )
+    times = {1_000: (0.4, 0.5, 0.6, 210, 1e4), 100_000: (5.9, 6.8, 6.5, 1.7e4, 1.1e6)}
+    times[1_000_000] = (10.5, 11.4, 11.2)  # type: ignore[assignment]
+    rows = [
+        {
+            "matcher": name,
+            "subscriptions": size,
+            "us_per_event": us,
+            "events_per_second": 1e6 / us,
+            "times_the_comprehension": every[4] / us if len(every) > 4 else None,
+        }
+        for size, every in times.items()
+        for name, us in zip(matchengine.cli.bench.ALL, every, strict=False)
+    ]
+    for number, some in enumerate((rows, rows[:10], rows[:5], rows[5:10])):
+        matchengine.cli.bench.plot.draw(some, str(tmp_path / f"{number}.png"))
+    for figure in figures:
+        figure.draw_without_rendering()  # at its own resolution
+        for axes in figure.axes:
+            texts = [*axes.texts, axes.title, axes._left_title, axes.xaxis.label]
+            for box in (text.get_window_extent() for text in texts if text.get_text()):
+                assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+                assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+    upper = figures[0].axes[0]
+    legend = upper.get_legend().get_window_extent()
+    points = [p for line in upper.lines for p in upper.transData.transform(line.get_xydata())]
+    assert len(points) == 13
+    assert all(upper.bbox.contains(*point) for point in points)
+    assert not any(legend.contains(*point) for point in points)
+    assert any("match_batch" in text.get_text() for text in upper.texts)
+
+
+def test_few_events_are_noise(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matchengine.cli.bench, "PATIENCE", 0.01)
+    few = ["bench", "--json", "--subscriptions", "50", "--events", "3"]
+    assert "take more --events" in command(*few).err
+    monkeypatch.setattr(matchengine.cli.bench, "SHORTEST", 0.0)
+    assert "take more" not in command(*few).err
 
 
 @needs_matplotlib

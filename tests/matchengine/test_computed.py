@@ -13,6 +13,7 @@ import pytest
 
 from matchengine import (
     Filter,
+    FilterSyntaxError,
     LimitExceeded,
     Limits,
     Matcher,
@@ -232,3 +233,9 @@ def test_code_may_be_longer_than_a_text() -> None:
     f = e > 0
     assert len(f._ir) > Limits().filter_bytes > len(str(f))
     assert parse(str(f)) == f
+
+
+@pytest.mark.parametrize("test", ["LIKE 'x'", "ILIKE 'x'", "IN (1)", "IS NULL"])
+def test_what_tests_no_expression_names_all_its_kin(test: str) -> None:
+    with pytest.raises(FilterSyntaxError, match=r"^IN, LIKE, ILIKE and IS NULL test an attribute"):
+        parse(f"a + 1 {test}")

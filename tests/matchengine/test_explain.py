@@ -196,7 +196,7 @@ def test_it_reads_well() -> None:
         ("1 / a > 0", {"a": 0}, "divided by zero"),
         ("a / b > 1", {"a": [1, 2], "b": 0.0}, "divided by zero"),
         ("NOT a BETWEEN b AND 1 / (b - 2)", {"a": 1, "b": 2}, "divided by zero"),
-        ("a < b", {"a": [5] * 10, "b": [1] * 10}, "more combinations of values than the limit 99"),
+        ("a < b", {"a": [5] * 10, "b": [1] * 10}, "more combinations of values than"),
         ("a / b > 1", {"a": [1] * 10, "b": [2] * 10}, "divided by zero, or more combinations"),
         ("1 / a > b", {"a": 0}, ""),  # a missing or null attribute says enough
         ("1 / a > b", {"a": 0, "b": None}, ""),
