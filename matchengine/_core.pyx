@@ -494,7 +494,6 @@ def force_simd(name: str):
 
 def fail_allocations_after(successes=None):
     """Test hook of a sanitize build: let so many allocations of the core succeed, then none."""
-    cdef size_t left = <size_t>-1 if successes is None else successes
-    _c.heap_fail_after(left)
-    _mapping.fail_allocations_after(left)
-    _engine.fail_allocations_after(left)
+    _c.heap_fail_after(<size_t>-1 if successes is None else successes)
+    _mapping.fail_allocations_after(successes)
+    _engine.fail_allocations_after(successes)

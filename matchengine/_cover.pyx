@@ -130,6 +130,6 @@ def related(
         store.give_scratch(scratch)
 
 
-def fail_allocations_after(successes):
-    """Test hook, see _core: this module has its own copy of the core. Negative: all succeed."""
-    _c.heap_fail_after(<size_t>-1 if successes < 0 else successes)
+def fail_allocations_after(successes=None):
+    """Test hook, see _core: this module has its own copy of the core's code."""
+    _c.heap_fail_after(<size_t>-1 if successes is None else successes)

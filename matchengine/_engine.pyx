@@ -494,6 +494,6 @@ cdef object value_of(const _c.me_value *v):
     return integer(v.as_.s[:v.len].decode())
 
 
-def fail_allocations_after(successes):
+def fail_allocations_after(successes=None):
     """Test hook, see _core: this module has its own copy of the core's code."""
-    _c.heap_fail_after(successes)
+    _c.heap_fail_after(<size_t>-1 if successes is None else successes)

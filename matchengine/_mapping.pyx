@@ -357,6 +357,6 @@ cdef inline bint is_container(object value) noexcept:
     return PyDict_CheckExact(value) or PyList_CheckExact(value) or PyTuple_CheckExact(value)
 
 
-def fail_allocations_after(successes):
+def fail_allocations_after(successes=None):
     """Test hook, see _core: this module has its own copy of the core's code."""
-    _c.heap_fail_after(successes)
+    _c.heap_fail_after(<size_t>-1 if successes is None else successes)

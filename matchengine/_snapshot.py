@@ -41,8 +41,10 @@ LIMITS, DESTINATIONS, FILTERS, IDS = b"LIMI", b"DEST", b"FILT", b"IDEN"
 
 _LIMITS = [field.name for field in fields(Limits)]
 
-#: Limits that earlier versions would refuse: written only where they are not the default.
-_LATER = {field.name: field.default for field in fields(Limits) if field.name == "combinations"}
+#: The limits of the first version, which a file always has. It refuses the name of a later one, so
+#: that is written only where it is not the default.
+_FIRST = set(_LIMITS[: _LIMITS.index("digits") + 1])
+_LATER = {field.name: field.default for field in fields(Limits) if field.name not in _FIRST}
 
 #: The largest next automatic id of a file, which must stay in 64 bits when it goes on from there.
 LAST_ID = 2**63 - 1

@@ -45,6 +45,9 @@ bool compile_blame(me_engine *e, me_diagnosis *out)
             }
         }
     }
+    if (blamed == NODE_NONE) {
+        return true;
+    }
     for (uint32_t i = 0; i < blamed; i++) {
         out->culprit += node_is_leaf(&c->nodes[i]);
     }

@@ -130,11 +130,6 @@ uint32_t computation_new(pool *p, const filter_node *leaf)
 
 /* ---- running ------------------------------------------------------------------------------------ */
 
-static bool is_number(const me_value *v)
-{
-    return v->type == ME_INT || v->type == ME_BIG || v->type == ME_DOUBLE;
-}
-
 static bool is_nan(const me_value *v)
 {
     return v->type == ME_DOUBLE && isnan(v->as.d);
@@ -143,8 +138,8 @@ static bool is_nan(const me_value *v)
 /* Do two values that are not null compare, by this relation? */
 static bool compares(filter_op relation, const me_value *a, const me_value *b)
 {
-    if (is_number(a)) {
-        return is_number(b);
+    if (value_is_number(a)) {
+        return value_is_number(b);
     }
     return a->type == b->type && (a->type == ME_STRING || relation == OP_EQ || relation == OP_NE);
 }

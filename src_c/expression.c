@@ -69,28 +69,6 @@ bool filter_next_path(path_reader *r, const char **path, uint32_t *length)
 
 /* ---- which code is a predicate? ----------------------------------------------------------------- */
 
-/* How tightly the text of an operand holds together. */
-static int precedence(expression_op op)
-{
-    switch (op) {
-    case EXPRESSION_ADD:
-    case EXPRESSION_SUBTRACT:
-        return 1;
-    case EXPRESSION_MULTIPLY:
-    case EXPRESSION_DIVIDE:
-        return 2;
-    case EXPRESSION_NEGATE:
-        return 3;
-    default:
-        return 4;
-    }
-}
-
-static bool is_number(const me_value *v)
-{
-    return v->type == ME_INT || v->type == ME_BIG || v->type == ME_DOUBLE;
-}
-
 /* Does the literal of a number begin with a minus? */
 static bool has_minus(const me_value *v)
 {
@@ -106,7 +84,7 @@ static uint32_t deeper(uint32_t a, uint32_t b)
 
 static bool fits_arithmetic(const expression_operand *o)
 {
-    return o->op != EXPRESSION_VALUE || is_number(&o->value);
+    return o->op != EXPRESSION_VALUE || value_is_number(&o->value);
 }
 
 /* The operands of `op` become one. */
@@ -122,12 +100,12 @@ static const char *combine(expression_shape *s, expression_op op)
         return "arithmetic needs numbers";
     }
     if (op == EXPRESSION_NEGATE) {
-        bool grouped = precedence(a->op) < precedence(op) ||
+        bool grouped = expression_precedence(a->op) < expression_precedence(op) ||
                        (a->op == EXPRESSION_VALUE && !has_minus(&a->value));
         a->depth += 1 + grouped;
     } else {
-        a->depth = deeper(a->depth + (precedence(a->op) < precedence(op)),
-                          b->depth + (precedence(b->op) <= precedence(op)));
+        a->depth = deeper(a->depth + (expression_precedence(a->op) < expression_precedence(op)),
+                          b->depth + (expression_precedence(b->op) <= expression_precedence(op)));
     }
     a->op = op;
     a->fixed = a->fixed && b->fixed;

@@ -38,6 +38,23 @@ static inline arithmetic_op expression_arithmetic(expression_op op)
     return (arithmetic_op)((int)op - (int)EXPRESSION_ADD);
 }
 
+/* How tightly the text of an operand holds together. */
+static inline int expression_precedence(expression_op op)
+{
+    switch (op) {
+    case EXPRESSION_ADD:
+    case EXPRESSION_SUBTRACT:
+        return 1;
+    case EXPRESSION_MULTIPLY:
+    case EXPRESSION_DIVIDE:
+        return 2;
+    case EXPRESSION_NEGATE:
+        return 3;
+    default:
+        return 4;
+    }
+}
+
 static inline uint32_t expression_operands(filter_op relation)
 {
     return relation == OP_BETWEEN ? 3 : 2;

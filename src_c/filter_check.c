@@ -20,11 +20,6 @@
 
 /* ---- which constants an operator takes -------------------------------------------------------- */
 
-static bool is_number(const me_value *v)
-{
-    return v->type == ME_INT || v->type == ME_BIG || v->type == ME_DOUBLE;
-}
-
 const char *filter_constant_error(filter_op op, const me_value *v)
 {
     if (v->type == ME_NULL) {
@@ -52,7 +47,9 @@ const char *filter_constant_error(filter_op op, const me_value *v)
 
 const char *filter_between_error(const me_value *low, const me_value *high)
 {
-    return is_number(low) == is_number(high) ? NULL : "BETWEEN needs two numbers or two strings";
+    return value_is_number(low) == value_is_number(high)
+               ? NULL
+               : "BETWEEN needs two numbers or two strings";
 }
 
 /* Bytes of the code point that starts at `s[at]`, in valid UTF-8. */

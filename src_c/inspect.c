@@ -1,4 +1,5 @@
-/* inspect.c - questions about the engine that change nothing. */
+/* inspect.c - questions about the engine. A diagnosis acquires, compiles and releases a filter, and
+ * leaves the engine as it was; the others change nothing at any time. */
 #include <string.h>
 
 #include "compiler.h"

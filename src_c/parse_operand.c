@@ -22,11 +22,6 @@ static bool at_arithmetic(const parser *p)
     return p->now.kind >= LEX_PLUS && p->now.kind <= LEX_DIVIDE;
 }
 
-static bool is_number(const me_value *v)
-{
-    return v->type == ME_INT || v->type == ME_BIG || v->type == ME_DOUBLE;
-}
-
 /* ---- writing ------------------------------------------------------------------------------------ */
 
 bool parser_count_predicate(parser *p)
@@ -83,15 +78,17 @@ static bool push(parser *p, predicate *q, int op)
     return true;
 }
 
-static int precedence(int op)
+/* How tightly binds what is on top of the yard? Nothing reaches through a parenthesis. */
+static int precedence(const parser *p)
 {
-    return op == YARD_OPEN ? 0 : op <= EXPRESSION_SUBTRACT ? 1 : op <= EXPRESSION_DIVIDE ? 2 : 3;
+    uint8_t op = p->yard[p->yard_count - 1];
+    return op == YARD_OPEN ? 0 : expression_precedence((expression_op)op);
 }
 
 /* Writes the operators on top of the yard that bind at least as tightly. */
 static bool reduce(parser *p, predicate *q, term *o, int least)
 {
-    while (p->yard_count > 0 && precedence(p->yard[p->yard_count - 1]) >= least) {
+    while (p->yard_count > 0 && precedence(p) >= least) {
         expression_item item = {.op = (expression_op)p->yard[--p->yard_count]};
         if (!write_held(p, q, o)) {
             return false;
@@ -107,7 +104,7 @@ static bool reduce(parser *p, predicate *q, term *o, int least)
 
 static bool needs_number(parser *p, const term *o)
 {
-    if (o->kind != TERM_VALUE || is_number(&o->value)) {
+    if (o->kind != TERM_VALUE || value_is_number(&o->value)) {
         return true;
     }
     return parser_fail(p, ME_TYPE, o->offset, "arithmetic needs numbers");
@@ -190,13 +187,14 @@ static bool close(parser *p, predicate *q, term *o, bool *done)
 static bool read_rest(parser *p, predicate *q, term *o)
 {
     for (bool done = false; !done;) {
-        if (!reduce(p, q, o, precedence(EXPRESSION_NEGATE))) {
+        if (!reduce(p, q, o, expression_precedence(EXPRESSION_NEGATE))) {
             return false;
         }
         if (at_arithmetic(p)) {
-            int op = (int)EXPRESSION_ADD + ((int)p->now.kind - (int)LEX_PLUS);
-            if (!needs_number(p, o) || !write_held(p, q, o) || !reduce(p, q, o, precedence(op)) ||
-                !push(p, q, op)) {
+            expression_op op =
+                (expression_op)((int)EXPRESSION_ADD + ((int)p->now.kind - (int)LEX_PLUS));
+            if (!needs_number(p, o) || !write_held(p, q, o) ||
+                !reduce(p, q, o, expression_precedence(op)) || !push(p, q, (int)op)) {
                 return false;
             }
             advance(p);

@@ -60,11 +60,6 @@ static inline void sieve_unset(sieve_bits *bits, uint32_t bit)
     bits->words[bit / 64] &= ~(UINT64_C(1) << bit % 64);
 }
 
-static inline bool sieve_has(const sieve_bits *bits, uint32_t bit)
-{
-    return (bits->words[bit / 64] >> bit % 64 & 1) != 0;
-}
-
 /* The kernels in use. */
 const sieve_kernels *sieve(void);
 

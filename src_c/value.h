@@ -76,6 +76,11 @@ static inline me_value value_of_null(void)
     return v;
 }
 
+static inline bool value_is_number(const me_value *v)
+{
+    return v->type == ME_INT || v->type == ME_BIG || v->type == ME_DOUBLE;
+}
+
 /* ---- numbers as text (number.c) ------------------------------------------------------------ */
 
 /* Reads the nearest double of a decimal literal `[-]digits[.digits][e[+-]digits]`, whatever the

@@ -17,7 +17,8 @@ typedef struct table {
 static bool has_all(uint32_t needs, const sieve_bits *bits)
 {
     for (int byte = 0; byte < 4; byte++) {
-        if (!sieve_has(bits, needs >> 8 * byte & 0xFF)) {
+        uint32_t bit = needs >> 8 * byte & 0xFF;
+        if ((bits->words[bit / 64] >> bit % 64 & 1) == 0) {
             return false;
         }
     }

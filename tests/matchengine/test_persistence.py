@@ -223,6 +223,29 @@ def test_ids_of_one_hash_are_refused_both_ways(path: Path, monkeypatch: Any) -> 
 # ---- limits --------------------------------------------------------------------------------------
 
 
+LATER = {
+    "regex_states": 9,
+    "regex_ranges": 9,
+    "regex_depth": 9,
+    "filter_states": 9,
+    "line_bytes": 9,
+    "combinations": 9,
+}
+
+
+def test_later_limits_are_written_where_they_are_not_the_default(path: Path) -> None:
+    Matcher().save(path)
+    file = path.read_bytes()
+    assert b"digits" in file  # the first version had it
+    assert not [name for name in LATER if name.encode() in file]
+    for name, value in LATER.items():
+        limits = Limits(**{name: value})
+        Matcher(limits=limits).save(path)
+        file = path.read_bytes()
+        assert [other for other in LATER if other.encode() in file] == [name]
+        assert Matcher.load(path).limits == limits
+
+
 def test_limits_are_restored_or_replaced(path: Path) -> None:
     limits = Limits(filter_depth=3, predicates=7, digits=2**32 - 1, event_bytes=1)
     Matcher(limits=limits).save(path)
