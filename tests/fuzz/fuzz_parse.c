@@ -77,7 +77,7 @@ static void match_one(me_engine *e, me_event *ev, const uint8_t *bytes, size_t l
     char *json = exact_copy(event.json.at, event.json.length);
     MUST(me_event_json(e, ev, json, event.json.length, &error) == ME_OK);
     MUST(me_match(e, ev, ME_ALL, &found, &count) == ME_OK);
-    verdict said = oracle_matches(bytes, length, &event.plain);
+    verdict said = oracle_matches(bytes, length, &event.plain, me_default_limits.combinations);
     MUST(said == CANNOT_SAY || count == (said == YES));
     free(json);
 }

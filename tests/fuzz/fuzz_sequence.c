@@ -231,7 +231,8 @@ static bool alone(const state *s, const subscription *one)
 
 static bool wanted(const state *s, const subscription *one)
 {
-    verdict said = oracle_matches(one->filter, one->length, &s->event.plain);
+    verdict said =
+        oracle_matches(one->filter, one->length, &s->event.plain, me_default_limits.combinations);
     return said == CANNOT_SAY ? alone(s, one) : said == YES;
 }
 

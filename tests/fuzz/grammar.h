@@ -190,18 +190,59 @@ static inline void grow_function(stream *s, page *out, const char *name)
     text_say(out, ")");
 }
 
-/* Arithmetic, and attribute against attribute: the oracle does not know them. */
+/* Names and constants, rarely one that is no number: with arithmetic around, that is an error. */
+static inline void grow_factor(stream *s, page *out)
+{
+    uint32_t kind = take_below(s, 16);
+    text_say(out, kind == 9 ? "-" : kind == 10 ? "-(" : "");
+    if (kind < 10) {
+        text_say(out, PICK(s, names));
+    } else if (kind == 15) {
+        grow_constant(s, out);
+    } else {
+        grow_number(s, out);
+    }
+    text_say(out, kind == 10 ? ")" : "");
+}
+
+static inline void grow_operand(stream *s, page *out, uint32_t depth)
+{
+    static const char *const signs[] = {" + ", " - ", " * ", " / "};
+    for (uint32_t more = take_below(s, 3);; more--) {
+        if (depth > 0 && take_rarely(s, 4)) {
+            text_say(out, take_below(s, 2) != 0 ? "-(" : "(");
+            grow_operand(s, out, depth - 1);
+            text_say(out, ")");
+        } else {
+            grow_factor(s, out);
+        }
+        if (more == 0) {
+            return;
+        }
+        text_say(out, PICK(s, signs));
+    }
+}
+
+/* Arithmetic, and attribute against attribute. */
 static inline void grow_computed(stream *s, page *out, const char *name)
 {
     static const char *const signs[] = {" + ", " - ", " * ", " / "};
-    static const char *const compares[] = {" = ", " <> ", " < ", " <= ", " > ", " >= "};
-    text_say(out, name);
-    for (uint32_t more = take_below(s, 3); more > 0; more--) {
-        text_say(out, PICK(s, signs));
-        (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
+    static const char *const compares[] = {
+        " = ", " <> ", " < ", " <= ", " > ", " >= ", " BETWEEN ", " NOT BETWEEN "};
+    uint32_t compare = take_below(s, 8), first = take_below(s, 8);
+    if (first > 0) {
+        text_say(out, name);
+        text_say(out, first < 4 ? "" : signs[first - 4]);
     }
-    text_say(out, PICK(s, compares));
-    (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
+    if (first == 0 || first >= 4) {
+        grow_operand(s, out, 1);
+    }
+    text_say(out, compares[compare]);
+    grow_operand(s, out, 2);
+    if (compare >= 6) {
+        text_say(out, " AND ");
+        grow_operand(s, out, 1);
+    }
 }
 
 static inline void grow_leaf(stream *s, page *out)
