@@ -436,7 +436,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     s = (state){.in = {data, data + size}};
     s.dice = take(&s.in);
     s.limits = me_default_limits;
-    s.limits.combinations = s.dice % 4 == 3 ? 5 : s.limits.combinations;
+    s.limits.combinations = s.dice % 4 == 3 ? 4 : s.limits.combinations;
     s.e = me_engine_new(&s.limits, s.dice);
     s.ev = me_event_new();
     MUST(s.e != NULL && s.ev != NULL);

@@ -190,13 +190,14 @@ static inline void grow_function(stream *s, page *out, const char *name)
     text_say(out, ")");
 }
 
-/* Names and constants, rarely one that is no number: with arithmetic around, that is an error. */
+/* Names, two of them most of the time, and constants, rarely one that is no number: with arithmetic
+ * around, that is an error. */
 static inline void grow_factor(stream *s, page *out)
 {
     uint32_t kind = take_below(s, 16);
     text_say(out, kind == 9 ? "-" : kind == 10 ? "-(" : "");
     if (kind < 10) {
-        text_say(out, PICK(s, names));
+        text_say(out, names[take_below(s, kind < 8 ? 2 : sizeof names / sizeof *names)]);
     } else if (kind == 15) {
         grow_constant(s, out);
     } else {
@@ -224,21 +225,14 @@ static inline void grow_operand(stream *s, page *out, uint32_t depth)
 }
 
 /* Arithmetic, and attribute against attribute. */
-static inline void grow_computed(stream *s, page *out, const char *name)
+static inline void grow_computed(stream *s, page *out)
 {
-    static const char *const signs[] = {" + ", " - ", " * ", " / "};
     static const char *const compares[] = {
         " = ", " <> ", " < ", " <= ", " > ", " >= ", " BETWEEN ", " NOT BETWEEN "};
-    uint32_t compare = take_below(s, 8), first = take_below(s, 8);
-    if (first > 0) {
-        text_say(out, name);
-        text_say(out, first < 4 ? "" : signs[first - 4]);
-    }
-    if (first == 0 || first >= 4) {
-        grow_operand(s, out, 1);
-    }
-    text_say(out, compares[compare]);
+    uint32_t compare = take_below(s, 8);
     grow_operand(s, out, 2);
+    text_say(out, compares[compare]);
+    grow_operand(s, out, 1);
     if (compare >= 6) {
         text_say(out, " AND ");
         grow_operand(s, out, 1);
@@ -283,7 +277,7 @@ static inline void grow_leaf(stream *s, page *out)
         text_say(out, ")");
         break;
     case 11:
-        grow_computed(s, out, name);
+        grow_computed(s, out);
         break;
     default:
         grow_function(s, out, name);
@@ -385,7 +379,8 @@ static inline void grow_value(stream *s, grown_event *e, uint32_t depth)
     }
 }
 
-/* No key twice: what that means is fuzz_json.c's to ask. */
+/* No key twice: what that means is fuzz_json.c's to ask. The first two are there most often, for
+ * predicates that need both. */
 static inline void grow_object(stream *s, grown_event *e, uint32_t depth)
 {
     static const char *const keys[] = {"a", "b", "s", "a.b", "n", "x", "y", "x.y", "x y", "new"};
@@ -393,7 +388,8 @@ static inline void grow_object(stream *s, grown_event *e, uint32_t depth)
     size_t outer = e->path.length;
     text_say(&e->json, "{");
     for (uint32_t count = take_below(s, 7); count > 0; count--) {
-        uint32_t key = take_below(s, sizeof keys / sizeof *keys);
+        uint32_t key = take_below(s, 16);
+        key = key < sizeof keys / sizeof *keys ? key : key % 2;
         if ((used >> key & 1) != 0 || e->plain.count > OCCASION_VALUES / 4 || stream_ended(s)) {
             continue;
         }
