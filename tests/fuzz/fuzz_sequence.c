@@ -326,7 +326,7 @@ static void step_related(state *s, uint32_t allowed)
     me_engine_write_unlock(s->e);
     MUST(status == ME_OK || (status == ME_NOMEM && allowed != 0));
     if (status == ME_OK) {
-        const question q = {relation, single, limit, filter, length};
+        const question q = {relation, single, allowed != 0, limit, filter, length};
         check_related(s->subs, SUBSCRIPTIONS, &q, found, count);
     }
     free(filter);
