@@ -1,21 +1,18 @@
-/* Any sequence of adds, replacements, removals and matches, of which any allocation may fail. After
- * every step all invariants hold, and each answer is compared with the oracle's. */
-#include "grammar.h"
+/* Any sequence of adds, replacements, removals, matches and questions about coverings, of which any
+ * allocation may fail. After every step all invariants hold, each match is compared with the
+ * oracle's answer, and with what covering says of those that matched. */
+#include "covering.h"
+#include "crowd.h"
 #include "parse.h"
 
 enum { SUBSCRIPTIONS = 96, STEPS = 160, TOP_DESTINATION = 5 };
 
-typedef struct subscription {
-    bool live;
-    uint32_t handle, destination;
-    uint8_t *filter;
-    size_t length;
-} subscription;
-
 typedef struct state {
     stream in;
+    me_limits limits;
     me_engine *e;
     me_event *ev;
+    uint32_t dice;
     subscription subs[SUBSCRIPTIONS];
     uint32_t retired[SUBSCRIPTIONS], retired_count; /* removed, numbers not given back */
     grown_event event;                              /* the newest one */
@@ -117,55 +114,8 @@ static void step_put(state *s, bool replace, uint32_t allowed)
     }
 }
 
-/* Many alike, by number: clusters with tails of every length. */
-static void write_numbered(page *t, uint32_t shape, uint32_t number)
-{
-    static const char *const shapes[] = {
-        "s = 'abc' AND b > %u",
-        "a < 1.%u",
-        "a BETWEEN %u AND 9",
-        "b IN (%u, 'ab')",
-        "STARTS_WITH(s, 'ab') AND a <> %u",
-        "b = %u OR a > 3",
-        "EXISTS(s) AND NOT (a = %u)",
-    };
-    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], number);
-}
-
-/* By a string: literals that lie within each other. */
-static void write_worded(page *t, uint32_t shape, uint32_t number)
-{
-    static const char *const shapes[] = {
-        "CONTAINS(s, '%s')", "s LIKE '%%%s%%'", "ENDS_WITH(s, '%s')",   "s ILIKE '%s%%'",
-        "s >= '%s'",         "s = '%s'",        "STARTS_WITH(a, '%s')",
-    };
-    const char *word = strings[number % (sizeof strings / sizeof *strings)];
-    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], word);
-}
-
-/* By a number ever closer to 1: there is no room for labels in the end. */
-static void write_squeezed(page *t, uint32_t shape, uint32_t number)
-{
-    static const char *const shapes[] = {
-        "a < %.17g",
-        "a >= %.17g AND b = 1",
-        "s = 'abc' AND a > %.17g",
-        "b BETWEEN %.17g AND 2",
-        "EXISTS(s) AND (a < %.17g OR b = 2)",
-        "NOT (a <= %.17g)",
-        "(b > %.17g OR a IS NULL) AND b < 5",
-    };
-    double by = 1.0 / (double)(UINT64_C(1) << number % 52);
-    t->length = (size_t)snprintf(t->at, TEXT_ROOM, shapes[shape % 7], 1 + by);
-}
-
 static void step_crowd(state *s)
 {
-    static void (*const writers[])(page *, uint32_t, uint32_t) = {
-        write_numbered,
-        write_worded,
-        write_squeezed,
-    };
     static page t;
     uint32_t kind = take_below(&s->in, 3), shape = take(&s->in);
     uint32_t count = take_below(&s->in, 48), first = take(&s->in), by = take_below(&s->in, 3);
@@ -175,7 +125,7 @@ static void step_crowd(state *s)
         if (one == NULL) {
             return;
         }
-        writers[kind](&t, shape + (shape >= 128 ? i : 0), first + i * by);
+        crowd_writers[kind](&t, shape + (shape >= 128 ? i : 0), first + i * by);
         uint8_t *filter = filter_of(&t, &length);
         MUST(filter != NULL);
         put(s, one, filter, length, 0);
@@ -215,7 +165,7 @@ static void release_retired(state *s)
 /* What the oracle does not know is asked of an engine that has one subscription only. */
 static bool alone(const state *s, const subscription *one)
 {
-    me_engine *e = me_engine_new(NULL, 1);
+    me_engine *e = me_engine_new(&s->limits, 1);
     me_event *ev = me_event_new();
     me_error error = {0};
     uint32_t handle, count = 0;
@@ -231,7 +181,8 @@ static bool alone(const state *s, const subscription *one)
 
 static bool wanted(const state *s, const subscription *one)
 {
-    verdict said = oracle_matches(one->filter, one->length, &s->event.plain);
+    verdict said =
+        oracle_matches(one->filter, one->length, &s->event.plain, s->limits.combinations);
     return said == CANNOT_SAY ? alone(s, one) : said == YES;
 }
 
@@ -315,6 +266,9 @@ static void step_match(state *s, me_mode mode, uint32_t allowed)
         check_destinations(s, found, count);
     } else if (status == ME_OK) {
         check_handles(s, found, count, mode == ME_ANY);
+        if (mode == ME_ALL) {
+            check_matched(s->subs, SUBSCRIPTIONS, found, count, &s->event.plain, &s->dice);
+        }
     }
     free(s->json);
 }
@@ -344,6 +298,38 @@ static void step_explain(state *s, uint32_t allowed)
     MUST(status != ME_OK || !d.always || wanted(s, one));
     me_engine_write_unlock(s->e);
     free(s->json);
+}
+
+/* Which subscriptions cover a filter, are covered by it, or overlap with it? */
+static void step_related(state *s, uint32_t allowed)
+{
+    uint32_t how = take(&s->in), limit = take_below(&s->in, 4) != 0 ? UINT32_MAX : how / 16;
+    me_relation relation = (me_relation)(how % 3);
+    bool single = how / 4 % 2 != 0, notes = relation != ME_COVERING || how / 8 % 2 != 0;
+    const subscription *same = take_rarely(&s->in, 3) ? some_live(s) : NULL;
+    const uint32_t *found = NULL;
+    uint32_t count = 0, next = 0;
+    size_t length = same != NULL ? same->length : 0;
+    uint8_t *filter =
+        same != NULL ? (uint8_t *)exact_copy(same->filter, length) : grown_filter(&s->in, &length);
+    if (filter == NULL) {
+        return;
+    }
+    me_engine_write_lock(s->e);
+    heap_fail_after(allowed == 0 ? SIZE_MAX : allowed - 1);
+    me_status status = notes ? me_engine_keep_notes(s->e) : ME_OK;
+    if (status == ME_OK) {
+        status = me_engine_related(s->e, s->ev, relation, single, limit, filter, length, &next,
+                                   &found, &count);
+    }
+    heap_fail_after(SIZE_MAX);
+    me_engine_write_unlock(s->e);
+    MUST(status == ME_OK || (status == ME_NOMEM && allowed != 0));
+    if (status == ME_OK && next == UINT32_MAX) { /* in one slice, as nearly always */
+        const question q = {relation, single, allowed != 0, limit, filter, length};
+        check_related(s->subs, SUBSCRIPTIONS, &q, found, count);
+    }
+    free(filter);
 }
 
 /* A subscription keeps its filter to the byte. */
@@ -399,6 +385,9 @@ static void step(state *s)
         me_engine_learn(s->e, s->ev);
         me_engine_write_unlock(s->e);
         break;
+    case 10:
+        step_related(s, take_below(&s->in, 2) * take_below(&s->in, 40));
+        break;
     case 13:
     case 14:
         step_match(s, which == 13 ? ME_ALL : ME_DESTINATIONS, allowed);
@@ -445,7 +434,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const kernels[] = {"portable", "avx2", "avx512", "neon", ""};
     static state s;
     s = (state){.in = {data, data + size}};
-    s.e = me_engine_new(NULL, take(&s.in));
+    s.dice = take(&s.in);
+    s.limits = me_default_limits;
+    s.limits.combinations = s.dice % 4 == 3 ? 4 : s.limits.combinations;
+    s.e = me_engine_new(&s.limits, s.dice);
     s.ev = me_event_new();
     MUST(s.e != NULL && s.ev != NULL);
     if (!me_simd_force(PICK(&s.in, kernels))) {

@@ -190,18 +190,53 @@ static inline void grow_function(stream *s, page *out, const char *name)
     text_say(out, ")");
 }
 
-/* Arithmetic, and attribute against attribute: the oracle does not know them. */
-static inline void grow_computed(stream *s, page *out, const char *name)
+/* Names, two of them most of the time, and constants, rarely one that is no number: with arithmetic
+ * around, that is an error. */
+static inline void grow_factor(stream *s, page *out)
+{
+    uint32_t kind = take_below(s, 16);
+    text_say(out, kind == 9 ? "-" : kind == 10 ? "-(" : "");
+    if (kind < 10) {
+        text_say(out, names[take_below(s, kind < 8 ? 2 : sizeof names / sizeof *names)]);
+    } else if (kind == 15) {
+        grow_constant(s, out);
+    } else {
+        grow_number(s, out);
+    }
+    text_say(out, kind == 10 ? ")" : "");
+}
+
+static inline void grow_operand(stream *s, page *out, uint32_t depth)
 {
     static const char *const signs[] = {" + ", " - ", " * ", " / "};
-    static const char *const compares[] = {" = ", " <> ", " < ", " <= ", " > ", " >= "};
-    text_say(out, name);
-    for (uint32_t more = take_below(s, 3); more > 0; more--) {
+    for (uint32_t more = take_below(s, 3);; more--) {
+        if (depth > 0 && take_rarely(s, 4)) {
+            text_say(out, take_below(s, 2) != 0 ? "-(" : "(");
+            grow_operand(s, out, depth - 1);
+            text_say(out, ")");
+        } else {
+            grow_factor(s, out);
+        }
+        if (more == 0) {
+            return;
+        }
         text_say(out, PICK(s, signs));
-        (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
     }
-    text_say(out, PICK(s, compares));
-    (take_below(s, 2) != 0 ? text_say(out, PICK(s, names)) : grow_number(s, out));
+}
+
+/* Arithmetic, and attribute against attribute. */
+static inline void grow_computed(stream *s, page *out)
+{
+    static const char *const compares[] = {
+        " = ", " <> ", " < ", " <= ", " > ", " >= ", " BETWEEN ", " NOT BETWEEN "};
+    uint32_t compare = take_below(s, 8);
+    grow_operand(s, out, 2);
+    text_say(out, compares[compare]);
+    grow_operand(s, out, 1);
+    if (compare >= 6) {
+        text_say(out, " AND ");
+        grow_operand(s, out, 1);
+    }
 }
 
 static inline void grow_leaf(stream *s, page *out)
@@ -242,7 +277,7 @@ static inline void grow_leaf(stream *s, page *out)
         text_say(out, ")");
         break;
     case 11:
-        grow_computed(s, out, name);
+        grow_computed(s, out);
         break;
     default:
         grow_function(s, out, name);
@@ -344,7 +379,8 @@ static inline void grow_value(stream *s, grown_event *e, uint32_t depth)
     }
 }
 
-/* No key twice: what that means is fuzz_json.c's to ask. */
+/* No key twice: what that means is fuzz_json.c's to ask. The first two are there most often, for
+ * predicates that need both. */
 static inline void grow_object(stream *s, grown_event *e, uint32_t depth)
 {
     static const char *const keys[] = {"a", "b", "s", "a.b", "n", "x", "y", "x.y", "x y", "new"};
@@ -352,7 +388,8 @@ static inline void grow_object(stream *s, grown_event *e, uint32_t depth)
     size_t outer = e->path.length;
     text_say(&e->json, "{");
     for (uint32_t count = take_below(s, 7); count > 0; count--) {
-        uint32_t key = take_below(s, sizeof keys / sizeof *keys);
+        uint32_t key = take_below(s, 16);
+        key = key < sizeof keys / sizeof *keys ? key : key % 2;
         if ((used >> key & 1) != 0 || e->plain.count > OCCASION_VALUES / 4 || stream_ended(s)) {
             continue;
         }

@@ -1,8 +1,9 @@
 /* oracle.h - docs/semantics.md as slow, plain C: is this filter true of these values?
  *
  * Filter bytes are read with filter_next and evaluated on a stack of F, U, T. Numbers are compared
- * as decimal texts, which shares nothing with value.c. An operator that is not known here gives
- * CANNOT_SAY, and so does a regex that regex_oracle.h does not judge.
+ * as decimal texts, which shares nothing with value.c, and calculated with in 128 bits, which shares
+ * nothing with arithmetic.c. An operator that is not known here gives CANNOT_SAY, and so does a
+ * regex that regex_oracle.h does not judge.
  */
 #ifndef MATCHENGINE_FUZZ_ORACLE_H
 #define MATCHENGINE_FUZZ_ORACLE_H
@@ -11,7 +12,7 @@
 #include <math.h>
 
 #include "../c/like_oracle.h"
-#include "filter.h"
+#include "expression.h"
 #include "regex_oracle.h"
 
 #define OCCASION_VALUES 256u
@@ -155,12 +156,13 @@ static inline truth holds_string(const filter_node *n, const me_value *v)
     }
 }
 
-/* Does this one value, which is not null, pass the test of the leaf? */
-static inline truth holds(const filter_node *n, const me_value *v)
+/* Does `v` stand in the relation to `a`, for BETWEEN to `a` and `b`? */
+static inline truth holds_relation(filter_op relation, const me_value *v, const me_value *a,
+                                   const me_value *b)
 {
     int order = 0, other = 0;
-    bool comparable = compare_values(v, &n->a, &order);
-    switch (n->op) {
+    bool comparable = compare_values(v, a, &order);
+    switch (relation) {
     case OP_EQ:
         return comparable && order == 0 ? T : F;
     case OP_NE:
@@ -173,9 +175,24 @@ static inline truth holds(const filter_node *n, const me_value *v)
         return comparable && order > 0 ? T : F;
     case OP_GE:
         return comparable && order >= 0 ? T : F;
-    case OP_BETWEEN:
-        comparable = comparable && compare_values(v, &n->b, &other);
+    default: /* BETWEEN */
+        comparable = comparable && compare_values(v, b, &other);
         return comparable && order >= 0 && other <= 0 ? T : F;
+    }
+}
+
+/* Does this one value, which is not null, pass the test of the leaf? */
+static inline truth holds(const filter_node *n, const me_value *v)
+{
+    switch (n->op) {
+    case OP_EQ:
+    case OP_NE:
+    case OP_LT:
+    case OP_LE:
+    case OP_GT:
+    case OP_GE:
+    case OP_BETWEEN:
+        return holds_relation(n->op, v, &n->a, &n->b);
     case OP_IN:
         return holds_in(n, v) ? T : F;
     case OP_PREFIX:
@@ -190,6 +207,177 @@ static inline truth holds(const filter_node *n, const me_value *v)
     }
 }
 
+/* ---- a computed predicate -------------------------------------------------------------------------- */
+
+#define ORACLE_ITEMS 512u
+#define ORACLE_PATHS 32u
+
+/* Every path that is mentioned, once, and the values that it has in the event. */
+typedef struct wheel {
+    const char *path;
+    uint32_t path_length, count, now;
+    const me_value *values[OCCASION_VALUES];
+} wheel;
+
+typedef struct sum {
+    expression_item items[ORACLE_ITEMS];
+    uint32_t wheel_of[ORACLE_ITEMS]; /* of a PATH */
+    uint32_t count, wheels;
+    wheel at[ORACLE_PATHS];
+} sum;
+
+static inline bool has_path(const seen *s, const char *path, uint32_t length)
+{
+    return s->path_length == length && (length == 0 || memcmp(s->path, path, length) == 0);
+}
+
+/* False: there is no room. */
+static inline bool sum_read(sum *q, const filter_node *leaf, const occasion *event)
+{
+    expression_reader code = expression_of(leaf, true);
+    q->count = q->wheels = 0;
+    for (expression_item item; expression_next(&code, &item); q->count++) {
+        uint32_t w = 0;
+        if (q->count == ORACLE_ITEMS || q->wheels == ORACLE_PATHS) {
+            return false;
+        }
+        q->items[q->count] = item;
+        if (item.op != EXPRESSION_PATH) {
+            continue;
+        }
+        seen mention = {.path = item.path, .path_length = item.path_length};
+        while (w < q->wheels && !has_path(&mention, q->at[w].path, q->at[w].path_length)) {
+            w++;
+        }
+        q->wheel_of[q->count] = w;
+        if (w < q->wheels) {
+            continue;
+        }
+        wheel *one = &q->at[q->wheels++];
+        *one = (wheel){.path = item.path, .path_length = item.path_length};
+        for (uint32_t i = 0; i < event->count; i++) {
+            if (has_path(&event->at[i], one->path, one->path_length)) {
+                one->values[one->count++] = &event->at[i].value;
+            }
+        }
+    }
+    return true;
+}
+
+static inline double as_double(const me_value *v)
+{
+    char digits[DIGITS_ROOM];
+    if (v->type == ME_BIG) {
+        floor_text(v, digits);
+        return strtod(digits, NULL); /* which glibc rounds correctly */
+    }
+    return v->type == ME_INT ? (double)v->as.i : v->as.d;
+}
+
+/* The nearest double where it is no integer of 64 bits. */
+static inline me_value of_exact(__int128 exact)
+{
+    return exact >= INT64_MIN && exact <= INT64_MAX ? value_of_int((int64_t)exact)
+                                                    : value_of_double((double)exact);
+}
+
+/* Two numbers; nothing is divided by zero. */
+static inline me_value calculated(expression_op op, const me_value *a, const me_value *b)
+{
+    bool whole = a->type == ME_INT && b->type == ME_INT;
+    __int128 m = whole ? a->as.i : 0, n = whole ? b->as.i : 0;
+    double x = as_double(a), y = as_double(b);
+    switch (op) {
+    case EXPRESSION_ADD:
+        return whole ? of_exact(m + n) : value_of_double(x + y);
+    case EXPRESSION_SUBTRACT:
+        return whole ? of_exact(m - n) : value_of_double(x - y);
+    case EXPRESSION_MULTIPLY:
+        return whole ? of_exact(m * n) : value_of_double(x * y);
+    case EXPRESSION_DIVIDE:
+        return value_of_double(x / y);
+    default: /* NEGATE, of one operand */
+        return whole ? of_exact(-n) : value_of_double(-y);
+    }
+}
+
+static inline bool may_compare(filter_op relation, const me_value *a, const me_value *b)
+{
+    bool equality = relation == OP_EQ || relation == OP_NE;
+    return (is_number(a) && is_number(b)) || (a->type == ME_STRING && b->type == ME_STRING) ||
+           (equality && a->type == ME_BOOL && b->type == ME_BOOL);
+}
+
+/* The outcome for one value of each path: unknown with null, false with what has no meaning,
+ * unknown with a division by zero, or what the comparison says, in this order. */
+static inline truth holds_sum(const sum *q, filter_op relation)
+{
+    me_value stack[ORACLE_ITEMS];
+    uint32_t top = 0;
+    bool meaning = true, by_zero = false;
+    for (uint32_t w = 0; w < q->wheels; w++) {
+        if (q->at[w].values[q->at[w].now]->type == ME_NULL) {
+            return U;
+        }
+    }
+    for (uint32_t i = 0; i < q->count; i++) {
+        const expression_item *item = &q->items[i];
+        if (item->op == EXPRESSION_PATH) {
+            const wheel *w = &q->at[q->wheel_of[i]];
+            stack[top++] = *w->values[w->now];
+        } else if (item->op == EXPRESSION_VALUE) {
+            stack[top++] = item->value;
+        } else {
+            const me_value b = stack[--top];
+            const me_value a = item->op == EXPRESSION_NEGATE ? b : stack[--top];
+            bool numbers = is_number(&a) && is_number(&b);
+            bool zero = numbers && item->op == EXPRESSION_DIVIDE && as_double(&b) == 0.0;
+            meaning = meaning && numbers;
+            by_zero = by_zero || zero;
+            /* After a division by zero only the types still count. */
+            stack[top++] = numbers && !zero ? calculated(item->op, &a, &b) : value_of_double(1);
+        }
+    }
+    MUST(top == (relation == OP_BETWEEN ? 3 : 2));
+    meaning = meaning && may_compare(relation, &stack[0], &stack[1]) &&
+              (relation != OP_BETWEEN || may_compare(relation, &stack[0], &stack[2]));
+    return !meaning  ? F
+           : by_zero ? U
+                     : holds_relation(relation, &stack[0], &stack[1], &stack[top - 1]);
+}
+
+static inline truth oracle_computed(const filter_node *leaf, const occasion *event,
+                                    uint64_t combinations)
+{
+    static sum q;
+    uint64_t product = 1;
+    truth outcome = F;
+    if (!sum_read(&q, leaf, event)) {
+        return NOT_KNOWN;
+    }
+    for (uint32_t w = 0; w < q.wheels; w++) {
+        if (q.at[w].count == 0) {
+            return U;
+        }
+    }
+    for (uint32_t w = 0; w < q.wheels; w++) {
+        product *= q.at[w].count;
+        if (product > combinations) {
+            return U;
+        }
+    }
+    for (uint64_t i = 0; i < product && outcome != T; i++) {
+        uint64_t rest = i;
+        for (uint32_t w = 0; w < q.wheels; w++) {
+            q.at[w].now = (uint32_t)(rest % q.at[w].count);
+            rest /= q.at[w].count;
+        }
+        truth one = holds_sum(&q, leaf->relation);
+        outcome = one > outcome ? one : outcome;
+    }
+    return outcome;
+}
+
 /* ---- a leaf, a filter ----------------------------------------------------------------------------- */
 
 static inline truth oracle_leaf(const filter_node *n, const occasion *event)
@@ -202,8 +390,7 @@ static inline truth oracle_leaf(const filter_node *n, const occasion *event)
     }
     for (uint32_t i = 0; i < event->count; i++) {
         const seen *s = &event->at[i];
-        if (s->path_length != n->path_length ||
-            (s->path_length > 0 && memcmp(s->path, n->path, s->path_length) != 0)) {
+        if (!has_path(s, n->path, n->path_length)) {
             continue;
         }
         values++;
@@ -228,13 +415,34 @@ static inline truth oracle_leaf(const filter_node *n, const occasion *event)
 
 #define ORACLE_STACK 4096u
 
-/* Is a named filter that filter_check has accepted true of the event? */
-static inline verdict oracle_matches(const uint8_t *bytes, size_t length, const occasion *event)
+/* What each computed predicate of a filter may look at: its share of `combinations`. One that is no
+ * more than a path against constants takes none and has no bound. */
+static inline uint64_t oracle_share(filter_reader r, uint64_t combinations)
+{
+    filter_node n, plain;
+    uint64_t items = 0;
+    while (filter_next(&r, &n)) {
+        if (n.op == OP_COMPUTE && !expression_plain(&n, true, &plain)) {
+            expression_reader code = expression_of(&n, true);
+            expression_item item;
+            while (expression_next(&code, &item)) {
+                items++;
+            }
+        }
+    }
+    return items == 0 || combinations / items == 0 ? 1 : combinations / items;
+}
+
+/* Is a named filter that filter_check has accepted true of the event? `combinations` as in
+ * me_limits. */
+static inline verdict oracle_matches(const uint8_t *bytes, size_t length, const occasion *event,
+                                     uint64_t combinations)
 {
     static truth stack[ORACLE_STACK];
     filter_reader r = {.at = bytes, .end = bytes + length, .named = true};
-    filter_node n;
+    filter_node n, plain;
     uint32_t top = 0;
+    const uint64_t share = oracle_share(r, combinations);
     while (top < ORACLE_STACK && filter_next(&r, &n)) {
         if (n.op == OP_AND || n.op == OP_OR) {
             top -= n.count;
@@ -249,7 +457,10 @@ static inline verdict oracle_matches(const uint8_t *bytes, size_t length, const 
         } else if (n.op == OP_TRUE || n.op == OP_FALSE) {
             stack[top++] = n.op == OP_TRUE ? T : F;
         } else {
-            truth one = filter_op_is_leaf(n.op) ? oracle_leaf(&n, event) : NOT_KNOWN;
+            bool folds = n.op == OP_COMPUTE && expression_plain(&n, true, &plain);
+            truth one = n.op == OP_COMPUTE ? oracle_computed(&n, event, folds ? UINT64_MAX : share)
+                        : filter_op_is_leaf(n.op) ? oracle_leaf(&n, event)
+                                                  : NOT_KNOWN;
             if (one == NOT_KNOWN) {
                 return CANNOT_SAY;
             }

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 
 #include "bytes.h"
-#include "filter.h"
+#include "expression.h"
 
 #define PRINT_OPERANDS 512u
 
@@ -94,20 +94,54 @@ static inline bool print_leaf(page *t, const filter_node *n)
     return true;
 }
 
-/* Rewrites the texts from `begins[0]` on as `(x) AND (y)`. */
-static inline void join(page *t, const size_t *begins, uint32_t count, const char *between)
+/* Rewrites the texts from `begins[0]` on as `before(x) first (y) between (z)`. */
+static inline void join(page *t, const size_t *begins, uint32_t count, const char *before,
+                        const char *first, const char *between)
 {
     static page joined;
     joined.length = 0;
+    text_say(&joined, before);
     for (uint32_t i = 0; i < count; i++) {
         size_t end = i + 1 < count ? begins[i + 1] : t->length;
-        text_say(&joined, i > 0 ? between : "");
+        text_say(&joined, i == 0 ? "" : i == 1 ? first : between);
         text_say(&joined, "(");
         text_put(&joined, t->at + begins[i], end - begins[i]);
         text_say(&joined, ")");
     }
     t->length = begins[0];
     text_put(t, joined.at, joined.length);
+}
+
+/* Arithmetic and the comparison of its results. False: there is no room. */
+static inline bool print_computed(page *t, const filter_node *leaf)
+{
+    static const char *const signs[EXPRESSION_COUNT] = {
+        [EXPRESSION_ADD] = " + ",
+        [EXPRESSION_SUBTRACT] = " - ",
+        [EXPRESSION_MULTIPLY] = " * ",
+        [EXPRESSION_DIVIDE] = " / ",
+    };
+    size_t begins[PRINT_OPERANDS + 1];
+    uint32_t top = 0;
+    expression_reader code = expression_of(leaf, true);
+    for (expression_item item; expression_next(&code, &item); top++) {
+        if (top == PRINT_OPERANDS || t->length >= TEXT_ROOM / 2) {
+            return false;
+        }
+        begins[top] = t->length;
+        if (item.op == EXPRESSION_PATH) {
+            print_quoted(t, '"', item.path, item.path_length);
+        } else if (item.op == EXPRESSION_VALUE) {
+            print_value(t, &item.value);
+        } else if (item.op == EXPRESSION_NEGATE) {
+            join(t, begins + --top, 1, "-", "", "");
+        } else {
+            top -= 2;
+            join(t, begins + top, 2, "", signs[item.op], "");
+        }
+    }
+    join(t, begins, top, "", word_of(leaf->relation), " AND ");
+    return true;
 }
 
 /* False: there is no room, or an operator is not known here. */
@@ -121,17 +155,15 @@ static inline bool print_filter(page *t, const uint8_t *bytes, size_t length)
     while (top < PRINT_OPERANDS && t->length < TEXT_ROOM / 2 && filter_next(&r, &n)) {
         if (n.op == OP_AND || n.op == OP_OR) {
             top -= n.count;
-            join(t, begins + top, n.count, n.op == OP_AND ? " AND " : " OR ");
+            const char *between = n.op == OP_AND ? " AND " : " OR ";
+            join(t, begins + top, n.count, "", between, between);
         } else if (n.op == OP_NOT) {
-            join(t, begins + --top, 1, "");
-            memmove(t->at + begins[top] + 4, t->at + begins[top], t->length - begins[top]);
-            memcpy(t->at + begins[top], "NOT ", 4);
-            t->length += 4;
+            join(t, begins + --top, 1, "NOT ", "", "");
         } else {
             begins[top] = t->length;
             if (n.op == OP_TRUE || n.op == OP_FALSE) {
                 text_say(t, n.op == OP_TRUE ? "TRUE" : "FALSE");
-            } else if (!print_leaf(t, &n)) {
+            } else if (!(n.op == OP_COMPUTE ? print_computed : print_leaf)(t, &n)) {
                 return false;
             }
         }
