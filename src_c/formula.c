@@ -150,7 +150,8 @@ bool formula_read(const uint8_t *bytes, size_t length, bool named, path_names *n
     filter_node node;
     const uint8_t *start = r.at;
     for (uint32_t i = 0, leaf = 0; filter_next(&r, &node); i++, start = r.at) {
-        nodes[i] = (formula_node){.op = node.op, .count = node.count, .leaf = leaf};
+        nodes[i] = (formula_node){.op = node.op, .leaf = leaf};
+        nodes[i].count = node.op == OP_AND || node.op == OP_OR ? node.count : 0;
         if (filter_op_is_leaf(node.op)) {
             formula_leaf *new = &leaves[leaf++];
             *new = (formula_leaf){.op = node.op, .path = PATH_NONE};

@@ -4,6 +4,12 @@
 #include "cover.h"
 #include "engine_kit.h"
 
+/* 512 of them, of which no more than 256 are made. */
+#define EITHER(a) "(" a "1 = 'x' OR " a "2 > 3 OR " a "3 IS NULL OR " a "4 LIKE 'x%')"
+#define TOO_MANY_TERMS \
+    EITHER("a") " AND " EITHER("b") " AND " EITHER("c") " AND " EITHER("d") " AND (a = 1 OR " \
+                                                                            "MATCHES(b, 'x+'))"
+
 static const char *const TEXTS[] = {
     "",
     "a = 1",
@@ -25,6 +31,8 @@ static const char *const TEXTS[] = {
     "(a = 1 OR b = 'x') AND (a = 2 OR c.d = TRUE) AND (new = 1 OR new = 2 OR new = 3)",
     "a = 123456789012345678901234567890 OR a < 1e300",
     "FALSE",
+    TOO_MANY_TERMS,
+    TOO_MANY_TERMS " OR (" TOO_MANY_TERMS " AND NOT (a + b > 5 AND b LIKE 'x%'))",
 };
 #define COUNT (sizeof TEXTS / sizeof TEXTS[0])
 
