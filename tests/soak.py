@@ -32,9 +32,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matchengine import Matcher, _core, reference
+from matchengine import Matcher, _core, parse, reference
 from matchengine.reference import (
     And,
+    Computed,
     Constant,
     CountingMatcher,
     Leaf,
@@ -65,14 +66,19 @@ class Round(NamedTuple):
 # ---- the twin, in bulk ---------------------------------------------------------------------------
 
 
-def leaves_of(node: Node) -> Iterator[Leaf]:
-    if isinstance(node, Leaf):
+def leaves_of(node: Node) -> Iterator[Leaf | Computed]:
+    if isinstance(node, Leaf | Computed):
         yield node
     elif isinstance(node, Not):
         yield from leaves_of(node.operand)
     elif not isinstance(node, Constant):
         for operand in node.operands:
             yield from leaves_of(operand)
+
+
+def paths_of(leaf: Leaf | Computed) -> frozenset[str]:
+    """The attributes that a leaf mentions."""
+    return frozenset([leaf.path]) if isinstance(leaf, Leaf) else parse(str(leaf)).paths
 
 
 def code_of(outcome: bool | None) -> int:
@@ -83,25 +89,25 @@ class Truths:
     """The outcome of each leaf for each event."""
 
     def __init__(self, nodes: list[Node], events: list[dict[str, list[Any]]]) -> None:
-        by_path: dict[str, list[Leaf]] = {}
-        for leaf in {str(leaf): leaf for node in nodes for leaf in leaves_of(node)}.values():
-            by_path.setdefault(leaf.path, []).append(leaf)
         self._codes: dict[str, Codes] = {}
-        for path, leaves in by_path.items():
-            values = [event.get(path) for event in events]
-            for leaf in leaves:
-                missing = code_of(reference.evaluate(leaf, {}))
-                self._codes[str(leaf)] = np.array(
-                    [
-                        missing if v is None else code_of(reference.evaluate(leaf, {path: v}))
-                        for v in values
-                    ],
-                    dtype=np.int8,
-                )
+        for leaf in {str(leaf): leaf for node in nodes for leaf in leaves_of(node)}.values():
+            paths = paths_of(leaf)
+            missing = code_of(reference.evaluate(leaf, {}))
+            self._codes[str(leaf)] = np.array(
+                [
+                    missing
+                    if paths.isdisjoint(event)
+                    else code_of(
+                        reference.evaluate(leaf, {p: event[p] for p in paths & set(event)})
+                    )
+                    for event in events
+                ],
+                dtype=np.int8,
+            )
         self._events = len(events)
 
     def evaluate(self, node: Node) -> Codes:
-        if isinstance(node, Leaf):
+        if isinstance(node, Leaf | Computed):
             return self._codes[str(node)]
         if isinstance(node, Constant):
             return np.full(self._events, 2 * node.value, dtype=np.int8)
@@ -148,7 +154,7 @@ class Presence:
         self._of: dict[frozenset[str], Flags] = {}
 
     def of(self, node: Node) -> Flags:
-        paths = frozenset(leaf.path for leaf in leaves_of(node))
+        paths = frozenset().union(*(paths_of(leaf) for leaf in leaves_of(node)))
         if paths not in self._of:
             self._of[paths] = np.array([not paths.isdisjoint(one) for one in self._values])
         return self._of[paths]
