@@ -36,7 +36,7 @@ _ANCHORS = {
 }
 _STAGES = {
     "anchor": "which the event does not meet",
-    "needs": "which the event meets, but it lacks an attribute that the filter needs",
+    "needs": "which the event meets, but it lacks an attribute or a value that the filter needs",
     "residual": "which the event meets, but the rest of the filter does not hold",
     "matched": "which the event meets, and the rest holds",
 }

@@ -177,8 +177,12 @@ static bool compile_parts(me_engine *e, const uint8_t *bytes, size_t length, pla
     if (root->cost < COST_UNANCHORED && !compile_anchors(e, &single)) {
         return false;
     }
-    if (single != NODE_NONE) { /* whoever gets to the row has the anchor's path */
+    if (single != NODE_NONE) { /* whoever gets to the row has what the anchor needs */
+        uint32_t number = compile_only_constant(c, &c->nodes[single]);
         sieve_unset(&bits, sieve_bit(test_path(&c->nodes[single].test)));
+        if (number != CONSTANT_NONE) {
+            sieve_unset(&bits, sieve_bit_of_constant(number));
+        }
     }
     out->needs = choose_needs(c, bits);
     return compile_residual(e, single);

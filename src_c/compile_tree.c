@@ -241,12 +241,25 @@ static double cost_of_leaf(const me_engine *e, const node *n)
     }
 }
 
+/* The leaf cannot hold in an event without this bit. */
+static void need_bit(me_engine *e, node *n, uint32_t bit, double cost)
+{
+    double *least = &e->compiler->bit_costs[bit];
+    *least = cost < *least ? cost : *least;
+    sieve_set(&n->bits, bit);
+}
+
 /* The leaf cannot hold without a value on this path. */
 static void need_path(me_engine *e, node *n, uint32_t path)
 {
-    double present = cost_present(e, path), *cost = &e->compiler->bit_costs[sieve_bit(path)];
-    *cost = present < *cost ? present : *cost;
-    sieve_set(&n->bits, sieve_bit(path));
+    need_bit(e, n, sieve_bit(path), cost_present(e, path));
+}
+
+uint32_t compile_only_constant(const compiler *c, const node *n)
+{
+    test_kind kind = test_kind_of(&n->test);
+    bool is_value = (kind == T_INTERVAL || kind == T_SET) && (n->op == OP_EQ || n->op == OP_IN);
+    return is_value && n->value_count == 1 ? c->constants[n->values] : CONSTANT_NONE;
 }
 
 static void estimate_leaf(me_engine *e, node *n)
@@ -260,7 +273,11 @@ static void estimate_leaf(me_engine *e, node *n)
             need_path(e, n, c->paths[i]);
         }
     } else if (!holds_when_missing(&n->test)) {
-        need_path(e, n, test_path(&n->test));
+        uint32_t path = test_path(&n->test), number = compile_only_constant(e->compiler, n);
+        need_path(e, n, path);
+        if (number != CONSTANT_NONE) {
+            need_bit(e, n, sieve_bit_of_constant(number), cost_constant(e, path, number));
+        }
     }
     n->cost = cost_of_leaf(e, n);
 }

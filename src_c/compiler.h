@@ -26,7 +26,7 @@ typedef struct node {
     uint32_t values; /* EQ, IN: first of its constants in compiler.constants */
     uint32_t value_count;
     test test;       /* leaves: already of the right polarity */
-    sieve_bits bits; /* of paths that must be there for it to hold */
+    sieve_bits bits; /* of paths and constants that must be there for it to hold */
     double cost;     /* frequency of its cover; infinite when it has none */
 } node;
 
@@ -43,7 +43,7 @@ struct compiler {
     anchor *anchors;
     test *tests;
     double test_costs[BODY_MAX];
-    double bit_costs[SIEVE_NOTHING]; /* how often an event has the rarest path of each bit */
+    double bit_costs[SIEVE_NOTHING]; /* how often an event has the rarest owner of each bit */
     instruction *code;               /* emitted backwards */
     frame *frames;
     uint64_t steps; /* of all computations of the filter */
@@ -75,6 +75,9 @@ void compile_forget_leaves(me_engine *e);
 bool compile_read(me_engine *e, const uint8_t *bytes, size_t length);
 void compile_push_negation(compiler *c);
 void compile_estimate(me_engine *e);
+
+/* compile_tree.c: the constant of a leaf that holds for one only, CONSTANT_NONE for others. */
+uint32_t compile_only_constant(const compiler *c, const node *n);
 
 /* compile_anchor.c: step 4. `single` is the cover's only leaf, NODE_NONE when it has several. */
 bool compile_anchors(me_engine *e, uint32_t *single);

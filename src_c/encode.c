@@ -287,6 +287,7 @@ static bool encode_entry(const me_engine *e, me_event *ev, const chunk *c, uint3
             constants_find_hashed(&e->constants, entry->path, &entry->value, c->hashes[k]);
         if (number != CONSTANT_NONE) {
             ev->codes[i] = code = constants_code(&e->constants, number);
+            sieve_set(&ev->bits, sieve_bit_of_constant(number));
             if (!add_probe(e, ev, e->constants.records[number].cluster, 0)) {
                 return false;
             }

@@ -51,7 +51,7 @@ struct me_event {
     uint32_t *touched;    /* paths of this event */
     uint32_t touched_count, touched_cap;
     bool many;       /* some path has several values */
-    sieve_bits bits; /* of the paths that are there */
+    sieve_bits bits; /* of the paths and constants that are there */
     probe *probes;
     uint32_t probe_count, probe_cap;
     string_hits hits;

@@ -1,8 +1,9 @@
 /* sieve.h - the hot loop: which rows of a cluster can this event still satisfy?
  *
- * An event that lacks a path that a row needs cannot match it. Paths are folded to 255 bits; the
- * event has a set of the bits of its paths (bit 255 is always in it), and a row names up to four
- * bits it needs, one in each byte of `needs` (255 where it needs fewer):
+ * An event that lacks a path that a row needs, or a value that it needs there (`a = 'x'`), cannot
+ * match it. Paths and constants are folded to 255 bits; the event has a set of the bits of its own
+ * (bit 255 is always in it), and a row names up to four bits it needs, one in each byte of `needs`
+ * (255 where it needs fewer):
  *
  *     keep row  <=>  needs & 255, needs >> 8 & 255, needs >> 16 & 255, needs >> 24 are all in
  *
@@ -48,6 +49,13 @@ typedef struct sieve_kernels {
 static inline uint32_t sieve_bit(uint32_t path)
 {
     return path % SIEVE_NOTHING;
+}
+
+/* The bit of a constant, by its number (constants.h): one of the upper half, so that the first
+ * paths, all that there are in many engines, have bits to themselves. */
+static inline uint32_t sieve_bit_of_constant(uint32_t number)
+{
+    return 128 + (number * 0x9E3779B1u >> 16) % (SIEVE_NOTHING - 128);
 }
 
 static inline void sieve_set(sieve_bits *bits, uint32_t bit)

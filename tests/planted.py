@@ -125,6 +125,14 @@ BUGS = [
         python=(MODEL,),
     ),
     Bug(
+        "a row needs the first value of IN",
+        "src_c/compile_tree.c",
+        "return is_value && n->value_count == 1 ?",
+        "return is_value && n->value_count >= 1 ?",
+        c=("test_engine",),
+        python=(VECTORS,),
+    ),
+    Bug(
         "a handle is used again while a result names it",
         "matchengine/_engine.pyx",
         "while self.retired and (oldest.count == 0 or self.retired[0][0] < oldest.epoch):",

@@ -158,6 +158,7 @@ def test_nan_is_written_as_text() -> None:
         ("a = 1 AND b > 2", {"a": 1, "b": 3}, Anchor("equal", "a", "matched")),
         ("a = 1 AND b > 2", {"a": 1, "b": 1}, Anchor("equal", "a", "residual")),
         ("a = 1 AND b > 2", {"a": 1}, Anchor("equal", "a", "needs")),
+        ("a = 1 AND b = 2", {"a": 3, "b": 2}, Anchor("equal", "b", "needs")),
         ("a = 1 AND b > 2", {"a": 2, "b": 3}, Anchor("equal", "a", "anchor")),
         ("a > 1", {"a": 1}, Anchor("range", "a", "anchor")),
         ("a.b > 1", {"a": {"b": 2}}, Anchor("range", "a.b", "matched")),

@@ -90,6 +90,16 @@ def test_counters() -> None:
     assert stats["per_event"]["matches"] == 2.0
 
 
+def test_few_rows_without_the_value_that_they_need_are_verified() -> None:
+    matcher: Matcher[int] = Matcher()
+    matcher.add_many((n, f"a = {n % 30} AND b = {n // 30}") for n in range(900))
+    for n in range(30):
+        assert matcher.match({"a": n, "b": n}) == [31 * n]
+    stats = matcher.stats()
+    assert (stats["candidates"], stats["matches"]) == (900, 30)
+    assert stats["survivors"] < 100
+
+
 def test_repr() -> None:
     class Mine(Matcher[int]):
         pass
