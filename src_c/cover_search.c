@@ -7,7 +7,8 @@
  *
  * Two witnesses a term, with small and with large values, leave of the ranges those that hold both.
  * A witness is small, and so is what it touches: this costs about two matches of an event with the
- * attributes of f. Where no witness is at hand (a regex, arithmetic) all subscriptions are looked at.
+ * attributes of f. Where few answers are wanted, the first that match a witness are asked, before all
+ * that do are found. Where no witness is at hand (a regex, arithmetic) all subscriptions are looked at.
  *
  * For what f covers, or overlaps with, the notes of all subscriptions are swept (cover_note.h).
  */
@@ -19,6 +20,7 @@
 #include "scratch.h"
 
 #define MOST_WITNESSES 16u /* they only sift */
+#define FEW 16u            /* candidates that are asked before all are found */
 
 /* Work of one slice (effort.work); then writers get their turn. */
 #define SLICE (UINT64_C(1) << 24)
@@ -28,6 +30,7 @@ typedef struct search {
     me_event *ev;
     me_relation relation;
     bool single, failed;
+    bool answered;  /* the limit is reached */
     uint32_t limit; /* of answers */
     uint64_t spent;
     effort left; /* of reading the filter */
@@ -140,6 +143,12 @@ static void sweep(search *s, uint32_t *next)
 
 typedef enum made { MADE, NOT_MADE, NO_MEMORY } made;
 
+/* Subscriptions that match a witness. */
+typedef struct found {
+    uint32_t *handles;
+    uint32_t count;
+} found;
+
 /* A value for one literal that is to be true. */
 static made pick(search *s, const formula_leaf *leaf, bool large, me_value *v)
 {
@@ -216,50 +225,83 @@ static made put_term(search *s, const term *t, bool large)
     return all;
 }
 
-/* Keeps of `handles` those that match the witness in the log; all that do, when it is the first. */
-static bool sift(search *s, bool first, uint32_t **handles, uint32_t *count)
+/* Those of `handles` that stand in the relation, up to the limit, are the answer. */
+static void answer(search *s, const found *c)
+{
+    s->ev->result_count = 0;
+    for (uint32_t i = 0; i < c->count && !is_done(s); i++) {
+        if (is_related(s, c->handles[i])) {
+            add_handle(s, c->handles[i]);
+        }
+    }
+}
+
+/* The first `most` handles that match the witness in the log. */
+static bool find(search *s, uint32_t most, found *out)
 {
     me_event *ev = s->ev;
-    if (match_event(s->e, ev, ME_ALL) != ME_OK) {
+    if (match_event(s->e, ev, ME_ALL, most) != ME_OK) {
         return false;
     }
-    if (first) {
-        *handles = arena_array(&s->arena, ev->result_count, sizeof **handles);
-        *count = ev->result_count;
-        if (*handles != NULL && *count > 0) {
-            memcpy(*handles, ev->result, *count * sizeof **handles);
-        }
-        return *handles != NULL;
+    out->count = ev->result_count;
+    out->handles = arena_array(&s->arena, out->count, sizeof *out->handles);
+    if (out->handles != NULL && out->count > 0) {
+        memcpy(out->handles, ev->result, out->count * sizeof *out->handles);
     }
-    if (!marks_begin(&ev->handles, &ev->log.heap, s->e->handle_count)) {
+    return out->handles != NULL;
+}
+
+/* The handles that match the first witness, in the log; a few of them where they answer already. */
+static bool find_first(search *s, found *out)
+{
+    if (s->limit < FEW) {
+        if (!find(s, FEW, out)) {
+            return false;
+        }
+        if (out->count < FEW) {
+            return true;
+        }
+        answer(s, out);
+        s->answered = is_done(s);
+    }
+    return s->answered || find(s, UINT32_MAX, out);
+}
+
+/* Keeps those that match the witness in the log. */
+static bool sift(search *s, found *c)
+{
+    me_event *ev = s->ev;
+    if (match_event(s->e, ev, ME_ALL, UINT32_MAX) != ME_OK ||
+        !marks_begin(&ev->handles, &ev->log.heap, s->e->handle_count)) {
         return false;
     }
     for (uint32_t i = 0; i < ev->result_count; i++) {
         marks_set(&ev->handles, ev->result[i]);
     }
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < *count; i++) {
-        if (marks_has(&ev->handles, (*handles)[i])) {
-            (*handles)[kept++] = (*handles)[i];
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (marks_has(&ev->handles, c->handles[i])) {
+            c->handles[kept++] = c->handles[i];
         }
     }
-    *count = kept;
+    c->count = kept;
     return true;
 }
 
 /* The subscriptions that match all witnesses; NOT_MADE when there is no witness. */
-static made match_witnesses(search *s, uint32_t **handles, uint32_t *count)
+static made match_witnesses(search *s, found *out)
 {
     me_counters before = s->ev->counters;
     made all = NOT_MADE;
-    for (uint32_t i = 0; i < 2 * s->f.term_count && i < MOST_WITNESSES; i++) {
+    for (uint32_t i = 0; i < 2 * s->f.term_count && i < MOST_WITNESSES && !s->answered; i++) {
         made one = put_term(s, s->f.terms[i / 2], i % 2 != 0);
-        if (one == NO_MEMORY || (one == MADE && !sift(s, all == NOT_MADE, handles, count))) {
+        bool first = all == NOT_MADE;
+        if (one == NO_MEMORY || (one == MADE && !(first ? find_first(s, out) : sift(s, out)))) {
             s->failed = true;
             break;
         }
         all = one == MADE ? MADE : all;
-        if (all == MADE && *count == 0) {
+        if (all == MADE && out->count == 0) {
             break;
         }
     }
@@ -269,19 +311,16 @@ static made match_witnesses(search *s, uint32_t **handles, uint32_t *count)
 
 static void search_covering(search *s, uint32_t *next)
 {
-    uint32_t *handles = NULL, count = 0;
+    found candidates = {0};
     /* A witness of terms that say less than the filter need not match it, nor what equals it. */
     bool sweeps = *next > 0 || s->left.cut;
-    if ((sweeps || match_witnesses(s, &handles, &count) == NOT_MADE) && !s->failed) {
+    if ((sweeps || match_witnesses(s, &candidates) == NOT_MADE) && !s->failed) {
         sweep(s, next);
         return;
     }
     *next = UINT32_MAX;
-    s->ev->result_count = 0;
-    for (uint32_t i = 0; i < count && !is_done(s); i++) {
-        if (is_related(s, handles[i])) {
-            add_handle(s, handles[i]);
-        }
+    if (!s->answered) {
+        answer(s, &candidates);
     }
 }
 

@@ -44,7 +44,8 @@ typedef struct matching {
     me_event *ev;
     const sieve_kernels *kernels;
     me_mode mode;
-    bool done;      /* ME_ANY has its match */
+    uint32_t most;  /* matches that are wanted; not of ME_DESTINATIONS */
+    bool done;      /* they are there */
     bool failed;    /* no memory */
     bool measuring; /* with this event: how many rows have their needs? */
     uint32_t tried, passed;
@@ -94,7 +95,7 @@ static void found(matching *m, uint32_t owner)
         return;
     }
     add_result(m, handle);
-    m->done = m->mode == ME_ANY;
+    m->done = m->ev->result_count == m->most;
 }
 
 /* ---- a round: sieving ---------------------------------------------------------------------------- */
@@ -154,7 +155,7 @@ static void sieve_span(matching *m, const probe *p, uint32_t base, uint32_t rows
 /* Sieves clusters until there are enough rows, or no more clusters. */
 static void sieve_round(matching *m)
 {
-    const uint32_t enough = m->mode == ME_ANY ? 1 : ROUND_ROWS;
+    const uint32_t enough = m->most < ROUND_ROWS ? m->most : ROUND_ROWS;
     m->span_count = m->kept_count = 0;
     while (m->next_probe < m->ev->probe_count && m->span_count < ROUND_SPANS &&
            m->kept_count < enough) {
@@ -265,7 +266,7 @@ static bool begin_marks(const me_engine *e, me_event *ev, me_mode mode)
     return (!ev->many && e->lists.live == 0) || marks_begin(&ev->handles, h, e->handle_count);
 }
 
-me_status match_event(const me_engine *e, me_event *ev, me_mode mode)
+me_status match_event(const me_engine *e, me_event *ev, me_mode mode, uint32_t most)
 {
     encode_reset(ev);
     ev->result_count = 0;
@@ -277,6 +278,7 @@ me_status match_event(const me_engine *e, me_event *ev, me_mode mode)
     m.ev = ev;
     m.kernels = sieve();
     m.mode = mode;
+    m.most = most;
     m.done = m.failed = false;
     m.measuring = ev->events_seen % MEASURE_EVERY == 0;
     m.tried = m.passed = 0;
@@ -297,7 +299,7 @@ me_status match_event(const me_engine *e, me_event *ev, me_mode mode)
 me_status me_match(const me_engine *e, me_event *ev, me_mode mode, const uint32_t **result,
                    uint32_t *count)
 {
-    me_status status = match_event(e, ev, mode);
+    me_status status = match_event(e, ev, mode, mode == ME_ANY ? 1 : UINT32_MAX);
     if (status == ME_OK) {
         ev->counters.events++;
         ev->counters.matches += ev->result_count;

@@ -115,8 +115,9 @@ me_truth evaluate(const me_engine *e, me_event *ev, uint32_t number);
 /* verify.c: does the event satisfy one test, which is no T_PROGRAM? */
 bool test_holds(const me_engine *e, me_event *ev, const test *t);
 
-/* match.c: matches the event in the log into ev->result, as me_match does, and learns nothing. */
-me_status match_event(const me_engine *e, me_event *ev, me_mode mode);
+/* match.c: matches the event in the log into ev->result, as me_match does, and learns nothing. Stops
+ * at `most` matches (not destinations), which is at least 1. */
+me_status match_event(const me_engine *e, me_event *ev, me_mode mode, uint32_t most);
 
 /* verify.c: does the event satisfy all tests of a body? */
 bool verify_body(const me_engine *e, me_event *ev, uint32_t body);

@@ -54,6 +54,13 @@ BUGS = [
         python=(COVERING,),
     ),
     Bug(
+        "the first few that match a witness are taken for all",
+        "src_c/cover_search.c",
+        "if (out->count < FEW) {",
+        "if (out->count <= FEW) {",
+        python=(COVERING,),
+    ),
+    Bug(
         "covering takes neighbouring values for distant ones",
         "src_c/value_cut.c",
         "return values_touch(&a->value, &b->value) ? 0 : order;",

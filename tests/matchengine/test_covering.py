@@ -351,3 +351,16 @@ def test_a_result_outlives_what_is_removed_meanwhile() -> None:
     assert len(m.covering("a > 499")) == 500
     assert len(m.covering("a > 499", limit=3)) == 3
     assert m.covering("a > 499", limit=0) == []
+
+
+@pytest.mark.parametrize("coverings", [0, 2, 30])
+def test_as_many_as_wanted_among_many_that_match_a_witness(coverings: int) -> None:
+    m: Matcher[int] = Matcher()
+    m.add_many((n, f"a <= {400 + n}") for n in range(100))  # hold 400, and not 600
+    m.add_many((1000 + n, f"a >= {400 - n}") for n in range(coverings))
+    found = m.covering("a BETWEEN 400 AND 600")
+    assert sorted(found) == [1000 + n for n in range(coverings)]
+    for limit in (1, 2, 15, 16, 17, 29, 30, 31):
+        some = m.covering("a BETWEEN 400 AND 600", limit=limit)
+        assert len(set(some)) == len(some) == min(limit, coverings)
+        assert set(some) <= set(found)
