@@ -384,8 +384,7 @@ cdef class Store:
         cdef _c.me_status status = _c.ME_OK
         cdef Walk walked = WALKED
         cdef uint32_t number = handle
-        cdef bint is_text = isinstance(event, bytes)
-        cdef bint live
+        cdef bint live, is_text = isinstance(event, bytes)
         cdef size_t size = 0
         cdef uint8_t *filter = NULL
         self.write_lock()

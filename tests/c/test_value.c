@@ -48,12 +48,22 @@ static void test_nan(void)
 }
 
 /* Strictly ascending; every pair is compared, both ways round. */
+static void check_order(const me_value *sorted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            int order = value_compare(&sorted[i], &sorted[j]);
+            CHECK((order > 0) - (order < 0) == (i > j) - (i < j));
+            CHECK(value_equal(&sorted[i], &sorted[j]) == (i == j));
+            CHECK((value_hash(&sorted[i], 1) == value_hash(&sorted[j], 1)) == (i == j));
+        }
+    }
+}
+
 static void test_order(void)
 {
-    static char nines[400];
-    memset(nines, '9', sizeof nines - 1);
-    static char negative_nines[401] = "-";
-    memset(negative_nines + 1, '9', sizeof negative_nines - 2);
+    static char negative_nines[401] = "-", *const nines = negative_nines + 1;
+    memset(nines, '9', sizeof negative_nines - 2);
     const me_value sorted[] = {
         value_of_null(),
         value_of_bool(false),
@@ -97,15 +107,7 @@ static void test_order(void)
         string("\xEF\xBF\xBD"),
         string("\xF0\x9F\x98\x80"),
     };
-    size_t count = sizeof sorted / sizeof sorted[0];
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < count; j++) {
-            int order = value_compare(&sorted[i], &sorted[j]);
-            CHECK((order > 0) - (order < 0) == (i > j) - (i < j));
-            CHECK(value_equal(&sorted[i], &sorted[j]) == (i == j));
-            CHECK((value_hash(&sorted[i], 1) == value_hash(&sorted[j], 1)) == (i == j));
-        }
-    }
+    check_order(sorted, sizeof sorted / sizeof sorted[0]);
 }
 
 /* One number in several spellings is one value. */
