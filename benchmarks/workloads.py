@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,7 +96,7 @@ class Raw:
 
 
 @dataclass(kw_only=True)
-class Workload:
+class Workload(ABC):
     """Filters and events. The id of a subscription is its index in `filters`."""
 
     name: str
@@ -106,9 +107,9 @@ class Workload:
     warmup: list[dict[str, Any]]
 
     @property
+    @abstractmethod
     def intervals(self) -> Sequence[list[Interval]]:
         """Per subscription the (attribute, least, greatest) that all have to hold."""
-        raise NotImplementedError
 
     @cached_property
     def lines(self) -> list[bytes]:
