@@ -7,7 +7,7 @@ import orjson
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from baselines import SCANS, Counting, Lambdas, Plain, Scan, has_scan
+from baselines import SCANS, Counting, Lambdas, Plain, Scan, expected, has_scan
 from loaded import workload_of
 from workloads import JSON_BYTES, Conjunctions
 
@@ -33,6 +33,7 @@ def test_orjson_loads(benchmark: BenchmarkFixture, size: int) -> None:
             orjson.loads(line)
 
     benchmark.pedantic(loads, setup=setup, rounds=30)
+    assert orjson.loads(lines[-1]) == workload.events[-1]
 
 
 @pytest.mark.parametrize("baseline", [Plain, Lambdas, Counting])
@@ -55,6 +56,7 @@ def test_python_baseline(
             match(event)
 
     benchmark.pedantic(run, setup=setup, rounds=5)
+    assert sorted(match(workload.events[-1])) == expected(workload, workload.events[-1])
 
 
 @pytest.mark.parametrize("kernel", SCANS)
@@ -73,3 +75,5 @@ def test_scan(benchmark: BenchmarkFixture, name: str, kernel: str) -> None:
         return (start, start + CHUNK), {}
 
     benchmark.pedantic(scan.run, setup=setup, rounds=20)
+    last = len(workload.events) - 1
+    assert sorted(scan.match(last)) == expected(workload, workload.events[last])

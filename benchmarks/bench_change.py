@@ -1,13 +1,13 @@
 """Adding from text, and adding and removing one subscription while many are there."""
 
-from collections.abc import Iterator
 from itertools import cycle
+from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from loaded import matcher_of, workload_of
-from matchengine import Matcher
+from matchengine import Matcher, parse
 from workloads import SIZES
 
 W1 = ("w1_dense", "w1_sparse")
@@ -20,13 +20,15 @@ def test_add_many(benchmark: BenchmarkFixture, name: str, size: int) -> None:
     benchmark.group = f"{name}: {size:,} filters from text to searchable"
     workload = workload_of(name, size)
     pairs = list(enumerate(workload.filters))
+    event = workload.warmup[0]
 
-    def load() -> None:
+    def load() -> list[int]:
         matcher: Matcher[int] = Matcher()
         matcher.add_many(pairs)
-        matcher.match(workload.warmup[0])
+        return matcher.match(event)
 
-    benchmark.pedantic(load, rounds=2 if size == max(SIZES) else 5)
+    found = benchmark.pedantic(load, rounds=2 if size == max(SIZES) else 5)
+    assert sorted(found) == sorted(matcher_of(name, size).match(event))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -44,7 +46,8 @@ def test_add(benchmark: BenchmarkFixture, name: str, size: int) -> None:
         number += 1
         return (next(texts),), {"id": number}
 
-    benchmark.pedantic(matcher.add, setup=setup, rounds=2_000)
+    assert benchmark.pedantic(matcher.add, setup=setup, rounds=2_000) == number
+    assert len(matcher) == size + 1
     matcher.discard(number)
 
 
@@ -62,6 +65,8 @@ def test_remove(benchmark: BenchmarkFixture, name: str, size: int) -> None:
         return (gone[-1],), {}
 
     benchmark.pedantic(matcher.remove, setup=setup, rounds=2_000)
+    assert len(matcher) == size - len(gone)
+    assert not any(number in matcher for number in gone)
     filters = workload_of(name, size).filters
     matcher.add_many((number, filters[number]) for number in gone)
 
@@ -73,6 +78,15 @@ def test_replace(benchmark: BenchmarkFixture, name: str, size: int) -> None:
     benchmark.group = f"{name}: one change at {size:,}"
     matcher = matcher_of(name, size)
     original = matcher[0].filter
-    texts: Iterator[str] = cycle(workload_of(name, min(SIZES)).filters)
-    benchmark.pedantic(matcher.replace, setup=lambda: ((0, next(texts)), {}), rounds=2_000)
+    texts = cycle(workload_of(name, min(SIZES)).filters[1:])
+    text = ""
+
+    def setup() -> tuple[tuple[int, str], dict[str, Any]]:
+        nonlocal text
+        text = next(texts)
+        return (0, text), {}
+
+    benchmark.pedantic(matcher.replace, setup=setup, rounds=2_000)
+    assert matcher[0].filter == parse(text) != original
+    assert len(matcher) == size
     matcher.replace(0, original)

@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from loaded import matcher_of
+from loaded import matcher_of, workload_of
 from matchengine import Matcher
 from workloads import SIZES
 
 W1 = ("w1_dense", "w1_sparse")
+
+
+def is_copy(copy: Matcher[int], name: str, size: int) -> bool:
+    """Does it have as many subscriptions as the original, and the same answer to an event?"""
+    original, event = matcher_of(name, size), workload_of(name, size).warmup[0]
+    return len(copy) == size and sorted(copy.match(event)) == sorted(original.match(event))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -18,7 +24,9 @@ W1 = ("w1_dense", "w1_sparse")
 def test_save(benchmark: BenchmarkFixture, name: str, size: int, tmp_path: Path) -> None:
     """Over a file that is there, with both fsyncs."""
     benchmark.group = f"{name}: {size:,} subscriptions as a file"
-    benchmark.pedantic(matcher_of(name, size).save, args=(tmp_path / "rules.me",), rounds=5)
+    path = tmp_path / "rules.me"
+    benchmark.pedantic(matcher_of(name, size).save, args=(path,), rounds=5)
+    assert is_copy(Matcher.load(path), name, size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -28,7 +36,8 @@ def test_load(benchmark: BenchmarkFixture, name: str, size: int, tmp_path: Path)
     benchmark.group = f"{name}: {size:,} subscriptions as a file"
     path = tmp_path / "rules.me"
     matcher_of(name, size).save(path)
-    benchmark.pedantic(Matcher.load, args=(path,), rounds=2 if size == max(SIZES) else 5)
+    rounds = 2 if size == max(SIZES) else 5
+    assert is_copy(benchmark.pedantic(Matcher.load, args=(path,), rounds=rounds), name, size)
     benchmark.extra_info["bytes"] = path.stat().st_size
 
 
@@ -36,7 +45,8 @@ def test_load(benchmark: BenchmarkFixture, name: str, size: int, tmp_path: Path)
 @pytest.mark.parametrize("name", W1)
 def test_pickle(benchmark: BenchmarkFixture, name: str, size: int) -> None:
     benchmark.group = f"{name}: {size:,} subscriptions as a pickle"
-    benchmark.pedantic(pickle.dumps, args=(matcher_of(name, size),), rounds=5)
+    data = benchmark.pedantic(pickle.dumps, args=(matcher_of(name, size),), rounds=5)
+    assert is_copy(pickle.loads(data), name, size)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -44,4 +54,5 @@ def test_pickle(benchmark: BenchmarkFixture, name: str, size: int) -> None:
 def test_unpickle(benchmark: BenchmarkFixture, name: str, size: int) -> None:
     benchmark.group = f"{name}: {size:,} subscriptions as a pickle"
     data = pickle.dumps(matcher_of(name, size))
-    benchmark.pedantic(pickle.loads, args=(data,), rounds=2 if size == max(SIZES) else 5)
+    rounds = 2 if size == max(SIZES) else 5
+    assert is_copy(benchmark.pedantic(pickle.loads, args=(data,), rounds=rounds), name, size)

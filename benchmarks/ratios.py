@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter_ns, process_time_ns
@@ -441,25 +442,36 @@ def write(results: list[Result], path: Path, machine: dict[str, Any]) -> None:
     path.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(description: str, stem: str, parts: Iterable[str]) -> argparse.Namespace:
+    """What is asked for: `parts` are what can be run alone, `stem` names the file of results."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, for a first look")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--only", nargs="+", choices=list(parts), default=list(parts))
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the results go")
     parser.add_argument("--wall", action="store_true", help="ratios of elapsed time")
     asked = parser.parse_args()
-    if asked.wall:
-        Clock.now = staticmethod(perf_counter_ns)
-    machine = calibrate.calibration()
+    asked.json = asked.json or RESULTS / (f"{stem}-quick.json" if asked.quick else f"{stem}.json")
+    return asked
+
+
+def report(found: Iterable[Result], path: Path, machine: dict[str, Any]) -> None:
+    """Print each result as soon as it is there, and write all of them."""
     results = []
-    for name in asked.only:
-        for result in SECTIONS[name](QUICK if asked.quick else Plan()):
-            results.append(result)
-            print(line(result), flush=True)
-    path = asked.json or RESULTS / ("ratios-quick.json" if asked.quick else "ratios.json")
+    for result in found:
+        results.append(result)
+        print(line(result), flush=True)
     write(results, path, machine)
     missed = sum(result.met is False for result in results)
     print(f"{len(results)} claims, {missed} missed; written to {path.name}")
+
+
+def main() -> None:
+    asked = arguments(__doc__.splitlines()[0], "ratios", SECTIONS)
+    if asked.wall:
+        Clock.now = staticmethod(perf_counter_ns)
+    machine = calibrate.calibration()
+    plan = QUICK if asked.quick else Plan()
+    report(chain.from_iterable(SECTIONS[name](plan) for name in asked.only), asked.json, machine)
 
 
 if __name__ == "__main__":

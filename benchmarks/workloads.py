@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,7 +96,7 @@ class Raw:
 
 
 @dataclass(kw_only=True)
-class Workload:
+class Workload(ABC):
     """Filters and events. The id of a subscription is its index in `filters`."""
 
     name: str
@@ -106,9 +107,9 @@ class Workload:
     warmup: list[dict[str, Any]]
 
     @property
+    @abstractmethod
     def intervals(self) -> Sequence[list[Interval]]:
         """Per subscription the (attribute, least, greatest) that all have to hold."""
-        raise NotImplementedError
 
     @cached_property
     def lines(self) -> list[bytes]:
@@ -175,40 +176,43 @@ def dense_width(subscriptions: int, attributes: int) -> int:
 def w1_dense(subscriptions: int = 100_000, *, events: int = EVENTS) -> Conjunctions:
     """100 attributes. The events do not depend on the number of subscriptions."""
     width = dense_width(subscriptions, 100)
-    attrs, kinds, least, greatest = _predicates(Raw(1_001), subscriptions, 100, width)
+    predicates = _predicates(Raw(1_001), subscriptions, 100, width)
     raw = Raw(1_002)
     event_attrs = raw.distinct(100, events + WARMUP, PRESENT)
     event_values = raw.below(CARDINALITY, events + WARMUP, PRESENT)
-    made = _events(event_attrs, event_values, 100)
-    return Conjunctions(
-        name="w1_dense",
-        story="many subscribers, few attributes, wide ranges: every attribute is hot",
-        filters=_texts(attrs, kinds, least, greatest),
-        events=made[WARMUP:],
-        warmup=made[:WARMUP],
-        attributes=100,
-        width=width,
-        attrs=attrs,
-        least=least,
-        greatest=greatest,
-        event_attrs=event_attrs[WARMUP:],
-        event_values=event_values[WARMUP:],
-    )
+    story = "many subscribers, few attributes, wide ranges: every attribute is hot"
+    return _w1("w1_dense", story, 100, width, predicates, (event_attrs, event_values))
 
 
 def w1_sparse(subscriptions: int = 100_000, *, events: int = EVENTS) -> Conjunctions:
     """30,000 attributes, ranges of a fifth of the domain, events made around subscriptions."""
     width = 2_000
-    attrs, kinds, least, greatest = _predicates(Raw(2_001), subscriptions, 30_000, width)
-    event_attrs, event_values = _around(Raw(2_002), attrs, least, greatest, events + WARMUP)
-    made = _events(event_attrs, event_values, 30_000)
+    predicates = _predicates(Raw(2_001), subscriptions, 30_000, width)
+    attrs, _, least, greatest = predicates
+    made = _around(Raw(2_002), attrs, least, greatest, events + WARMUP)
+    story = "many subscribers to many different things: an event concerns few of them"
+    return _w1("w1_sparse", story, 30_000, width, predicates, made)
+
+
+def _w1(
+    name: str,
+    story: str,
+    attributes: int,
+    width: int,
+    predicates: tuple[Ints, Ints, Ints, Ints],
+    events: tuple[Ints, Ints],
+) -> Conjunctions:
+    """The workload of what `_predicates` has made, and of attributes and values of events."""
+    attrs, kinds, least, greatest = predicates
+    event_attrs, event_values = events
+    made = _events(event_attrs, event_values, attributes)
     return Conjunctions(
-        name="w1_sparse",
-        story="many subscribers to many different things: an event concerns few of them",
+        name=name,
+        story=story,
         filters=_texts(attrs, kinds, least, greatest),
         events=made[WARMUP:],
         warmup=made[:WARMUP],
-        attributes=30_000,
+        attributes=attributes,
         width=width,
         attrs=attrs,
         least=least,

@@ -1,7 +1,9 @@
 from collections.abc import Iterable
-from typing import Any, NoReturn, Protocol, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex
 
 from typing_extensions import disjoint_base
+
+from matchengine.limits import Limits
 
 NO_DESTINATION: int
 TRUTHS: tuple[str, ...]
@@ -9,39 +11,13 @@ ANCHORS: tuple[str, ...]
 STAGES: tuple[str, ...]
 PARTS: tuple[str, ...]
 
-class _Limits(Protocol):
-    @property
-    def filter_bytes(self) -> int: ...
-    @property
-    def filter_depth(self) -> int: ...
-    @property
-    def predicates(self) -> int: ...
-    @property
-    def in_values(self) -> int: ...
-    @property
-    def event_bytes(self) -> int: ...
-    @property
-    def event_depth(self) -> int: ...
-    @property
-    def event_values(self) -> int: ...
-    @property
-    def digits(self) -> int: ...
-    @property
-    def regex_states(self) -> int: ...
-    @property
-    def regex_ranges(self) -> int: ...
-    @property
-    def regex_depth(self) -> int: ...
-    @property
-    def filter_states(self) -> int: ...
-
 @disjoint_base
 class Pin:
     def __reduce__(self) -> NoReturn: ...
 
 @disjoint_base
 class Store:
-    def _open(self, limits: _Limits) -> None: ...
+    def _open(self, limits: Limits) -> None: ...
     # Filters are the bytes that matchengine._filters makes.
     def _insert_many(
         self, irs: list[bytes], ids: list[Any], destinations: list[int], warned: bool

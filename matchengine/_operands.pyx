@@ -79,7 +79,7 @@ def join(op: str, operands: list[bytes]) -> bytes:
     code = b"".join([*operands, bytes([ITEMS.index(op)])])
     # An operand has three bytes at least (an item, a length or type, an operator), and what opens
     # a parenthesis has one: less than this breaks no limit.
-    if len(code) > min(_c.me_default_limits.filter_depth, _c.me_default_limits.predicates):
+    if <size_t>len(code) > min(_c.me_default_limits.filter_depth, _c.me_default_limits.predicates):
         compare("=", [code, constant(0)])
     return code
 

@@ -1,22 +1,43 @@
-"""The part of a matcher that answers questions about filters rather than events."""
+"""The part of a matcher that reads filters, and answers questions about them, not events."""
 
 from __future__ import annotations
 
 from operator import index
 from typing import Any
 
-from matchengine import _core, _cover
+from matchengine import _core, _cover, _filters
 from matchengine.filters import Filter
+from matchengine.limits import Limits, limits_of
 
 __all__ = ["Related"]
+
+_NO_PARAMETERS: dict[str, object] = {}
 
 
 class Related(_core.Engine):
     """Which subscriptions cover a filter, are covered by it, or overlap with it?"""
 
+    def __init__(self, *, limits: Limits | None) -> None:
+        """Make an engine without subscriptions."""
+        limits = limits_of(limits) or Limits()
+        self._open(limits)
+        self._limits = limits
+        # The parser knows the default limits and is quicker without being told them.
+        self._parse_limits = None if limits == Limits() else limits
+
+    @property
+    def limits(self) -> Limits:
+        """The limits given to the constructor."""
+        return self._limits
+
     def _ir(self, filter: str | bytes | Filter) -> bytes:
-        """The filter as bytes, within the matcher's limits."""
-        raise NotImplementedError
+        """The filter as the bytes that the engine takes, within this matcher's limits."""
+        if isinstance(filter, Filter):
+            _filters.check_ir(filter._ir, self._limits)
+            return filter._ir
+        if isinstance(filter, str | bytes):
+            return _filters.parse_text(filter, _NO_PARAMETERS, self._parse_limits)
+        raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
 
     def covering(self, filter: str | Filter, *, limit: int | None = None) -> list[Any]:
         """The ids of the subscriptions that cover `filter`: they match whatever it matches.

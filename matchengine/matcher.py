@@ -44,7 +44,6 @@ IdT = TypeVar("IdT")
 SLICE = 1024
 #: Removals, at least, between two times that memory is given back.
 TIDY_EVERY = 16_384
-_NO_PARAMETERS: dict[str, object] = {}
 
 
 class Matcher(Related, Generic[IdT]):
@@ -55,32 +54,12 @@ class Matcher(Related, Generic[IdT]):
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         """`limits` bounds what filters and events may hold; the default is `Limits()`."""
-        limits = limits_of(limits) or Limits()
-        self._open(limits)
-        self._limits = limits
-        # The parser knows the default limits and is quicker without being told them.
-        self._parse_limits = None if limits == Limits() else limits
+        super().__init__(limits=limits)
         self._handles: dict[Any, int] = {}
         self._gone = 0  # ids taken out since memory was given back
         self._writing = threading.RLock()
         self._next_id = 0
         _matchers.add(self)
-
-    # ---- filters and destinations -------------------------------------------------------------
-
-    @property
-    def limits(self) -> Limits:
-        """The limits given to the constructor."""
-        return self._limits
-
-    def _ir(self, filter: str | bytes | Filter) -> bytes:
-        """The filter as the bytes that the engine takes, within this matcher's limits."""
-        if isinstance(filter, Filter):
-            _filters.check_ir(filter._ir, self._limits)
-            return filter._ir
-        if isinstance(filter, str | bytes):
-            return _filters.parse_text(filter, _NO_PARAMETERS, self._parse_limits)
-        raise TypeError(f"a filter is a str or a Filter, got {type(filter).__name__}")
 
     # ---- adding and removing ------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ processor time, or with --wall elapsed time. An engine that is not installed is 
 
 from __future__ import annotations
 
-import argparse
 import gc
 import importlib.util
 import multiprocessing
@@ -23,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib import metadata
+from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter_ns, process_time_ns
@@ -34,7 +34,7 @@ import calibrate
 import workloads
 from baselines import expected
 from engines import ENGINES, PACKAGES  # beside this file
-from ratios import RESULTS, Result, interleaved, line, microseconds, note, ratios, write
+from ratios import Result, arguments, interleaved, microseconds, note, ratios, report
 from workloads import Workload
 
 #: At least so many times faster than a percolator.
@@ -183,26 +183,16 @@ def compare(name: str, rounds: int, wall: bool) -> Iterator[Result]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, for a first look")
-    parser.add_argument("--only", nargs="+", choices=COMPARED, default=list(COMPARED))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the results go")
-    parser.add_argument("--wall", action="store_true", help="ratios of elapsed time")
-    asked = parser.parse_args()
+    asked = arguments(__doc__.splitlines()[0], "peers", COMPARED)
     machine = calibrate.calibration()
     machine["versions"] = {
         package: metadata.version(package)
         for package, module in PACKAGES.values()
         if importlib.util.find_spec(module)
     }
-    results = []
-    for name in asked.only:
-        for result in compare(name, 5 if asked.quick else 16, asked.wall):
-            results.append(result)
-            print(line(result), flush=True)
-    path = asked.json or RESULTS / ("peers-quick.json" if asked.quick else "peers.json")
-    write(results, path, machine)
-    print(f"{len(results)} comparisons; written to {path.name}")
+    rounds = 5 if asked.quick else 16
+    found = chain.from_iterable(compare(name, rounds, asked.wall) for name in asked.only)
+    report(found, asked.json, machine)
 
 
 if __name__ == "__main__":
