@@ -8,7 +8,15 @@
 ['alice']
 """
 
-from matchengine._core import Matches
+try:
+    from matchengine._core import Matches
+except ModuleNotFoundError as error:
+    if error.name != "matchengine._core":
+        raise
+    raise ImportError(
+        "this is matchengine's source tree, in which nothing is built: to import what is "
+        "installed, start Python in another directory, or with -P"
+    ) from None
 from matchengine._diagnosis import Diagnosis, Subscription
 from matchengine._explanation import Anchor, Explanation, Reason
 from matchengine.covering import covers, merge, overlaps

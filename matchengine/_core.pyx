@@ -6,6 +6,8 @@ them, `_mapping.Scratch` reads mappings; JSON is read in C.
 
 import operator
 from collections.abc import Mapping
+from os import environ
+from warnings import warn
 
 import numpy as np
 
@@ -33,7 +35,11 @@ cdef extern from "Python.h":
 
 NO_DESTINATION = _engine.NO_DESTINATION
 
-_c.me_simd()  # chooses the kernels once, before threads
+# This chooses the kernels, once, before threads.
+if environ.get("MATCHENGINE_SIMD", "") not in ("", _c.me_simd().decode()):
+    warn(
+        f"MATCHENGINE_SIMD={environ['MATCHENGINE_SIMD']} is not available here: "
+        f"{_c.me_simd().decode()} is used", RuntimeWarning, stacklevel=2)
 
 # Events of a batch matched under one lock; then writers get their turn and Ctrl-C is heard.
 cdef enum:
@@ -82,6 +88,7 @@ cdef class Engine(Store):
         if status == _c.ME_EVENT_LIMIT:
             name = error.limit.decode()
             maximum = (<dict>self.limits)[name]
+            message = f"{message}, which is {maximum}"
             return EventLimitExceeded(message, name, error.value, maximum, offset=error.offset)
         return EventError(message, offset=error.offset)
 
@@ -273,9 +280,14 @@ cdef class Engine(Store):
         cdef uint32_t count = 0
         cdef list queue
         cdef Py_ssize_t done = 0
-        if isinstance(events, Mapping):
-            raise EventError("a batch is a sequence of events or JSON lines, got a mapping")
-        queue = list(events)
+        try:
+            iterator = None if isinstance(events, Mapping) else iter(events)
+        except TypeError:
+            iterator = None
+        if iterator is None:
+            raise EventError(
+                f"a batch is a sequence of events or JSON lines, got {type(events).__name__}")
+        queue = list(iterator)
         while done < len(queue):
             if self.run_span(scratch, queue, &done, handles, counts) != WALKED:
                 # This one has to be copied first, or is refused: either way one at a time.
@@ -406,6 +418,8 @@ cdef bint is_text(object event):
 
 cdef const uint8_t[::1] as_view(object text):
     """The bytes of a contiguous buffer. TypeError for what is no buffer, BufferError for gaps."""
+    if not PyObject_CheckBuffer(text):
+        raise TypeError(f"JSON text is str, bytes or a buffer of bytes, got {type(text).__name__}")
     view = memoryview(text)
     if view.format != "B" or view.ndim != 1:
         if not view.c_contiguous:

@@ -13,6 +13,7 @@ back to the engine once its pin and all older ones are let go.
 """
 
 from collections import deque
+from operator import index
 from os import urandom
 
 from matchengine._filters import integer
@@ -436,12 +437,16 @@ cdef class Store:
             raise AssertionError(why.decode())
 
     def ids(self, handles, /):
-        """The ids of handles: of a Matches while it is alive, or of live subscriptions."""
-        cdef uint32_t number
+        """The ids of handles: of a Matches while it is alive, or of live subscriptions.
+
+        Raises TypeError for what is no int, and LookupError for one that no result has.
+        """
         cdef list table = self.table, found = []
         for handle in handles:
-            number = handle
-            if number >= <size_t>len(table):
+            if isinstance(handle, bool):
+                raise TypeError("a handle is an int, got bool")
+            number = index(handle)
+            if not 0 <= number < len(table):
                 raise LookupError(f"no result has the handle {number}")
             found.append(table[number])
         return found

@@ -31,7 +31,8 @@ def plain_event(event: object, limits: Mapping[str, int]) -> dict[str, Any]:
     type, for keys that are not strings, and for lone surrogates, with the path that leads there.
     """
     if not isinstance(event, Mapping):
-        raise EventError(f"an event is a mapping, got {type(event).__name__}")
+        text = " (match_json takes text)" if isinstance(event, str | bytes | bytearray) else ""
+        raise EventError(f"an event is a mapping, got {type(event).__name__}{text}")
     copier = _Copier(limits)
     root: dict[str, Any] = {}
     copier.open(event, root, ())

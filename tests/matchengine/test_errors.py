@@ -1,11 +1,17 @@
 """What errors say, what they are, and that they survive a pickle."""
 
 import pickle
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from matchengine import errors
+from matchengine import Matcher, errors
 from matchengine.errors import (
     DuplicateSubscription,
     EventError,
@@ -179,3 +185,33 @@ def test_what_a_syntax_error_knows() -> None:
 def test_errors_name_the_fault(text: str, words: str) -> None:
     with pytest.raises((FilterSyntaxError, FilterTypeError), match=words):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m.match('{"a": 1}'), EventError, "mapping, got str (match_json takes text)"),
+        (lambda m: m.match(None), EventError, "an event is a mapping, got NoneType"),
+        (lambda m: m.match_json({"a": 1}), TypeError, "str, bytes or a buffer of bytes, got dict"),
+        (lambda m: m.match_json(5), TypeError, "JSON text is str, bytes or a buffer"),
+        (lambda m: m.match_batch(None), EventError, "JSON lines, got NoneType"),
+        (lambda m: m.match_batch({"a": 1}), EventError, "JSON lines, got dict"),
+    ],
+)
+def test_what_is_no_event_at_all(
+    call: Callable[[Matcher[Any]], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call(Matcher())
+
+
+def test_the_source_tree_says_what_it_is(tmp_path: Path) -> None:
+    shutil.copytree(
+        Path(__file__).parents[2] / "matchengine",
+        tmp_path / "matchengine",
+        ignore=shutil.ignore_patterns("*.so", "*.pyd"),
+    )
+    command = [sys.executable, "-c", "import matchengine"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "ImportError: this is matchengine's source tree" in found.stderr

@@ -413,6 +413,8 @@ def test_small_limits_exactly_and_one_more() -> None:
         assert limit_of(matcher.match_json, text)[0] == name
         assert limit_of(matcher.match_batch, [{}, event])[0] == name
         assert limit_of(matcher.match_batch, f"{{}}\n{text}")[0] == name
+        with pytest.raises(LimitExceeded, match=f"{name}, which is {getattr(limits, name)}"):
+            matcher.match_json(text)
     assert limit_of(matcher.match_json, " " * 19 + "{}")[0] == "event_bytes"
 
 

@@ -317,6 +317,18 @@ def test_destinations_of_any_size(matcher: Matcher[Any]) -> None:
 # ---- handles and old results ---------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("handle", [1.5, "1", None, True])
+def test_a_handle_is_an_int(matcher: Matcher[Any], handle: Any) -> None:
+    with pytest.raises(TypeError):
+        matcher.ids([handle])
+
+
+@pytest.mark.parametrize("handle", [-1, 10**7, 2**40, 2**100])
+def test_handles_that_no_result_has(matcher: Matcher[Any], handle: int) -> None:
+    with pytest.raises(LookupError, match=f"no result has the handle {handle}"):
+        matcher.ids([handle])
+
+
 def test_a_handle_is_not_used_again_while_a_result_lives(matcher: Matcher[Any]) -> None:
     matches = matcher.match_batch([{"volume": 1001}, {}])
     assert matches[0] == ["bob"]

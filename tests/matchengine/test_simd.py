@@ -39,7 +39,7 @@ def test_an_unknown_name_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_the_environment_forces_kernels(name: str, tmp_path: Path) -> None:
-    """A name that this machine lacks is ignored, and the answers are the same with any."""
+    """One that this machine lacks is warned of and ignored. The answers are the same with any."""
     _core.force_simd("")
     expected = name if _core.force_simd(name) else _core.simd()
     child = subprocess.run(
@@ -51,6 +51,8 @@ def test_the_environment_forces_kernels(name: str, tmp_path: Path) -> None:
         check=True,
     )
     assert child.stdout.split(maxsplit=1) == [expected, "[1, 4, 7]\n"]
+    warning = f"RuntimeWarning: MATCHENGINE_SIMD={name} is not available here: {expected} is used"
+    assert (warning in child.stderr) == (name != expected)
 
 
 @pytest.mark.parametrize("name", KERNELS)
