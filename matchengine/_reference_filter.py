@@ -312,8 +312,9 @@ KEYWORDS = frozenset(
 )
 
 #: The first and the other characters of an unquoted name, and such a name with its dots.
-FIRST = r"[A-Za-z_$\u0080-\U0010ffff]"
-REST = r"[A-Za-z_$0-9\u0080-\U0010ffff]"
+_BLANK = r"[\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+FIRST = rf"(?:[A-Za-z_$]|(?!{_BLANK})[\u0080-\U0010ffff])"
+REST = rf"(?:{FIRST}|[0-9])"
 NAME = re.compile(rf"{FIRST}{REST}*(?:\.{REST}+)*")
 
 

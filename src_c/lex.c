@@ -45,9 +45,24 @@ static inline byte_class class_of(const char *at)
     return (byte_class)classes[(unsigned char)*at];
 }
 
+/* A blank beyond ASCII: what Unicode calls white space, and the invisible U+200B and U+FEFF. Pasted
+ * text has them where it seems to have spaces, so no name holds one unless it is quoted. */
+static bool is_blank(const char *at, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)at;
+    uint32_t two = end - at > 1 ? (uint32_t)s[0] << 8 | s[1] : 0;
+    if (two == 0xC285 || two == 0xC2A0) {
+        return true;
+    }
+    uint32_t three = end - at > 2 ? two << 8 | s[2] : 0;
+    return (three >= 0xE28080 && three <= 0xE2808B) || three == 0xE280A8 || three == 0xE280A9 ||
+           three == 0xE280AF || three == 0xE2819F || three == 0xE19A80 || three == 0xE38080 ||
+           three == 0xEFBBBF;
+}
+
 static inline bool continues_name(const char *at, const char *end)
 {
-    return at < end && class_of(at) <= DIGIT;
+    return at < end && class_of(at) <= DIGIT && ((unsigned char)*at < 0xC2 || !is_blank(at, end));
 }
 
 static inline bool is_digit(const char *at, const char *end)
@@ -157,7 +172,7 @@ static void read_number(lexer *lex, token *out)
             }
         }
     }
-    if (at < end && (*at == '.' || class_of(at) <= DIGIT)) {
+    if (continues_name(at, end) || (at < end && *at == '.')) {
         bad(lex, out, out->start, "malformed number");
         return;
     }
@@ -201,7 +216,7 @@ static void read_parameter(lexer *lex, token *out)
 {
     const char *at = lex->at + 1;
     out->start = at;
-    if (at == lex->end || class_of(at) != LETTER) {
+    if (!continues_name(at, lex->end) || class_of(at) != LETTER) {
         bad(lex, out, lex->at, "expected a parameter name after the colon");
         return;
     }
@@ -270,7 +285,11 @@ void lexer_next(lexer *lex, token *out)
     }
     switch (class_of(lex->at)) {
     case LETTER:
-        read_name(lex, out);
+        if (continues_name(lex->at, lex->end)) {
+            read_name(lex, out);
+        } else {
+            bad(lex, out, lex->at, "a blank that is no space: replace it, or quote its name");
+        }
         return;
     case DIGIT:
         read_number(lex, out);

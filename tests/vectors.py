@@ -840,7 +840,20 @@ class BadFilter(NamedTuple):
     params: Mapping[str, Any] = MappingProxyType({})
 
 
+#: What looks like a space, or like nothing, and is no white space of the grammar.
+BLANKS = "\x85\xa0\u1680\u2000\u2005\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+#: Their neighbours are letters of a name.
+NO_BLANKS = (
+    "\x84\x86\x9f\xa1\u167f\u1681\u1fff\u200c\u2027\u202a\u202e\u2030\u205e\u2060\u2fff\u3001"
+    "\ufefe\uff00"
+)
+
 SYNTAX_ERRORS = [
+    *[BadFilter(f"price{blank}< 10", 5) for blank in BLANKS],
+    *[BadFilter(f"{blank}a = 1", 0) for blank in BLANKS],
+    *[BadFilter(f"a = 1{blank}", 5) for blank in BLANKS],
+    *[BadFilter(f"a.{blank} = 1", 2) for blank in BLANKS],
+    *[BadFilter(f"a = :{blank}p", 4) for blank in BLANKS],
     # The text ends too early.
     BadFilter("a =", 3),
     BadFilter("a = ", 4),
@@ -1280,6 +1293,8 @@ CANONICAL: list[tuple[str, dict[str, Any], str]] = [
         ("a = 5.0", "a = 5.0"),
         ("a = 5e0", "a = 5.0"),
         ("a = 1E300", "a = 1e+300"),
+        *[(f'"a{blank}b" = 1', f'"a{blank}b" = 1') for blank in BLANKS],
+        *[(f'"a{letter}b" = {letter}', f"a{letter}b = {letter}") for letter in NO_BLANKS],
         ("a = 1e16", "a = 1e+16"),
         ("a = 1e15", "a = 1000000000000000.0"),
         ("a = 123456789012345680.0", "a = 1.2345678901234568e+17"),

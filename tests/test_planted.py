@@ -1,0 +1,18 @@
+"""`make planted` takes long and is run by hand; here, whether its bugs can be planted at all."""
+
+import pytest
+
+from planted import BUGS, ROOT, Bug
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_bug_has_one_place_to_be_planted(bug: Bug) -> None:
+    times = (ROOT / bug.file).read_text(encoding="utf-8").count(bug.old)
+    assert times == 1
+    assert bug.new != bug.old
+    assert bug.c or bug.python
+    assert all((ROOT / argument.split("::")[0]).exists() for argument in bug.python)
+
+
+def test_bugs_have_names_of_their_own() -> None:
+    assert len({bug.name for bug in BUGS}) == len(BUGS)
