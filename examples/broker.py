@@ -16,7 +16,7 @@ A message is a line. From a client to the broker, and what it is answered:
     SUB ID FILTER     subscribe, or replace the filter ID at once    OK
     DROP ID           unsubscribe                                    OK
     PUB {...}         publish an event                               OK, and how many clients get it
-    what is none of these, or wrong                                  ERR, and a JSON string
+    what is none of these, or wrong, or too long a line              ERR, and a JSON string
 
 A filter that every event would be tested against, such as ``NOT EXISTS(a)``, is answered with ERR,
 too: it costs all the others time. TRUE is none of these: who wants all events may have them.
@@ -101,10 +101,14 @@ class Server:
         self._clients[client] = writer
         ids: set[str] = set()
         try:
-            while line := await reader.readline():
-                self._send(client, self._answer(client, ids, line.rstrip(b"\r\n")))
+            while (line := await read_line(reader)) != b"":
+                if line is None:
+                    answer = b'ERR "a line has at most %d bytes"' % LINE_BYTES
+                else:
+                    answer = self._answer(client, ids, line.rstrip(b"\r\n"))
+                self._send(client, answer)
                 await writer.drain()  # for its own answers: it waits for nobody else
-        except (ConnectionError, ValueError):  # gone, or a line beyond LINE_BYTES
+        except ConnectionError:  # gone
             pass
         finally:
             del self._clients[client]
@@ -136,7 +140,9 @@ class Server:
             else:
                 return b'ERR "expected SUB, DROP or PUB"'
             return b"OK"
-        except (MatchEngineError, ExpensiveFilterWarning, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            return b'ERR "not UTF-8"'
+        except (MatchEngineError, ExpensiveFilterWarning) as error:
             return b"ERR " + json.dumps(str(error)).encode()
 
     def _send(self, client: int, message: bytes) -> None:
@@ -145,6 +151,21 @@ class Server:
             writer.transport.abort()
         elif not writer.is_closing():
             writer.write(message + b"\n")
+
+
+async def read_line(reader: asyncio.StreamReader) -> bytes | None:
+    """The next line, b"" at the end, or None for one beyond LINE_BYTES, which is skipped."""
+    whole = True
+    while True:
+        try:
+            line = await reader.readuntil()
+        except asyncio.LimitOverrunError as error:
+            await reader.readexactly(error.consumed)
+            whole = False
+        except asyncio.IncompleteReadError as error:
+            return error.partial if whole else None
+        else:
+            return line if whole else None
 
 
 class Client:
@@ -223,7 +244,8 @@ async def show() -> None:
             print(f"bob is told: {error}")
         events = [{"symbol": "ACME", "price": 9, "volume": 5000}, {"symbol": "AXE"}, {"x": 1}]
         for event in events:
-            print(f"{event}: {await market.publish(event)} clients")
+            number = await market.publish(event)
+            print(f"{event}: {number} client{'s' if number != 1 else ''}")
         print("alice has", await alice.events.get())
         print("bob has", await bob.events.get(), await bob.events.get())
         for client in (alice, bob, market):

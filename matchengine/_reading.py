@@ -11,6 +11,7 @@ import json
 import math
 import operator
 import reprlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -22,12 +23,16 @@ __all__ = [
     "destination_of",
     "is_blank",
     "is_buffer",
+    "marked_encoding",
     "read_subscriptions",
     "rule_of",
 ]
 
 #: Arrays in arrays of an id in a JSON line: as deep as tuples in a saved file.
 DEEPEST = 16
+TOO_DEEP = f"nested too deep: no id has arrays deeper than {DEEPEST}"
+#: Byte order marks. UTF-32 with the little end first begins as UTF-16 does: one name for both.
+MARKS = {b"\xef\xbb\xbf": "UTF-8", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 #: Id, filter, and destination or None; and what tells where number `n` with its id stands.
 Triples = tuple[Iterator[tuple[Any, Any, Any]], Callable[[int, Any], str]]
@@ -101,6 +106,13 @@ def is_blank(line: str | bytes) -> bool:
     return not (line.strip(" \t\r") if isinstance(line, str) else line.strip(b" \t\r"))
 
 
+def marked_encoding(line: str | bytes) -> str:
+    """The encoding of which the line begins with a byte order mark, or ""."""
+    if isinstance(line, str):
+        return "UTF-8" if line.startswith("\ufeff") else ""
+    return next((name for mark, name in MARKS.items() if line.startswith(mark)), "")
+
+
 def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
     """Id, filter and destination of ``{"id": ..., "filter": "...", "to": ...}``.
 
@@ -108,13 +120,15 @@ def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
     id can be hashed and printed as the JSON that it was. Raises ValueError that says what is wrong.
     """
     try:
-        record = _DECODER.decode(line if isinstance(line, str) else line.decode())
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (at byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} (at character {error.pos})") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
+        record = _decode(line if isinstance(line, str) else line.decode())
+    except ValueError as error:
+        if marked := marked_encoding(line):
+            wrong = f"begins with a byte order mark of {marked}: UTF-8 without one is wanted"
+        elif isinstance(error, UnicodeDecodeError):
+            wrong = f"not UTF-8 (at byte {error.start})"
+        else:
+            raise
+        raise ValueError(wrong) from None
     if not isinstance(record, dict):
         raise ValueError('expected {"id": ..., "filter": "..."}')
     id = _id_of(record.get("id"))
@@ -132,10 +146,22 @@ def rule_of(line: str | bytes) -> tuple[Any, str, int | None]:
 
 def id_of(text: str) -> Any:
     """The id that a JSON text says, as in a rule. Raises ValueError where it says none."""
+    return _id_of(_decode(text))
+
+
+def _decode(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError, also for one that Python does not read."""
     try:
-        return _id_of(_DECODER.decode(text))
-    except RecursionError as error:
-        raise ValueError(f"not JSON: {error}") from None
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (at character {error.pos})") from None
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    except _NoValue:
+        raise
+    except ValueError:  # all that is left: what int() refuses
+        most = sys.get_int_max_str_digits()
+        raise ValueError(f"an integer has more than {most} digits, the most allowed") from None
 
 
 def _id_of(id: Any, depth: int = 0) -> Any:
@@ -147,12 +173,16 @@ def _id_of(id: Any, depth: int = 0) -> Any:
     if not isinstance(id, list):
         return id
     if depth == DEEPEST:
-        raise ValueError(f"the arrays of an id are deeper than {DEEPEST}")
+        raise ValueError(TOO_DEEP)
     return tuple(_id_of(one, depth + 1) for one in id)
 
 
+class _NoValue(ValueError):
+    """A constant of JavaScript's that JSON has not."""
+
+
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no value")
+    raise _NoValue(f"not JSON: {name} is no value")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)

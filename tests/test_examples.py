@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
 import os
@@ -83,7 +82,7 @@ def test_a_client_gets_an_event_once_and_as_it_was(broker: ModuleType) -> None:
         (b"SUB x price <", "expected a name"),
         (b"SUB x " + b"a AND " * 100 + b"a", "predicates"),
         (b"SUB x " + b"a" * 5_000, "filter_bytes"),
-        (b"SUB \xff a", "utf-8"),
+        (b"SUB \xff a", "not UTF-8"),
         (b'PUB {"a": }', "expected a value (at byte 6)"),
         (b'PUB {"a": NaN}', "at byte"),
         (b"PUB []", "expected an object"),
@@ -112,19 +111,28 @@ def test_mistakes_are_answered(broker: ModuleType, line: bytes, message: str) ->
     run(scenario, broker)
 
 
-def test_a_line_without_end_hangs_up(broker: ModuleType) -> None:
+@pytest.mark.parametrize("beyond", [0, 1, 100_000, 300_000])
+def test_a_line_that_is_too_long_is_skipped(broker: ModuleType, beyond: int) -> None:
     async def scenario(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        with contextlib.suppress(ConnectionError):
-            writer.write(b"PUB " + b"x" * (3 * broker.LINE_BYTES))
-            await writer.drain()
-            assert await reader.read() == b""
+        writer.write(b"x" * (broker.LINE_BYTES + beyond) + b"\nSUB x a\n")
+        wrong = f"a line has at most {broker.LINE_BYTES} bytes" if beyond else "expected SUB"
+        assert wrong.encode() in await reader.readline()
+        assert await reader.readline() == b"OK\n"
+        writer.write(b"x" * (broker.LINE_BYTES + beyond))  # and no end
+        writer.write_eof()
+        assert wrong.encode() in await reader.read()
         writer.close()
-        other = await broker.connect(port)  # the others are served
-        assert await other.publish({}) == 0
-        await other.close()
 
     run(scenario, broker)
+
+
+def test_one_client_is_one_client() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "broker.py")], capture_output=True, check=True
+    )
+    ends = [line.rpartition(": ")[2] for line in done.stdout.decode().splitlines()]
+    assert [end for end in ends if "client" in end] == ["2 clients", "1 client", "0 clients"]
 
 
 def test_a_client_that_does_not_read_is_cut_off(

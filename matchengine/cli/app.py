@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import Any
 
 from matchengine import ExpensiveFilterWarning
 from matchengine.cli import bench, check, explain, match
@@ -27,8 +28,8 @@ ENTRY_POINTS = "matchengine.commands"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; SystemExit with 2 for wrong usage."""
-    arguments = _parser(sys.argv[1:] if argv is None else argv)
     try:
+        arguments = _parser(sys.argv[1:] if argv is None else argv)
         with warnings.catch_warnings():  # `check` says what is expensive, and where
             warnings.simplefilter("ignore", ExpensiveFilterWarning)
             code: int = arguments.run(arguments)
@@ -52,8 +53,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """The parser of the command, and of each of its commands."""
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help. Raises OSError where that fails, of which argparse says nothing."""
+        if file is not None:
+            super().print_help(file)
+        else:
+            Output().write([self.format_help().rstrip("\n")])
+            Output.flush()
+
+
 def _parser(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    """The arguments. Raises SystemExit, and OSError where the help cannot be printed."""
+    parser: argparse.ArgumentParser = _Parser(
         prog="matchengine", description="Which of a million standing subscriptions want this event?"
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")

@@ -12,7 +12,7 @@ from typing import Any
 
 from matchengine.cli import plot
 from matchengine.cli.command import Commands, add_json, new_command
-from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain
+from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain, counted
 from matchengine.cli.workload import Workload, make_workload
 from matchengine.matcher import Matcher
 from matchengine.reference import CountingMatcher, ReferenceMatcher, parse
@@ -36,6 +36,8 @@ SHORTEST = 0.005
 
 SUBSCRIPTIONS = 10_000
 SMALLEST, LARGEST = 1_000, 1_000_000
+#: Rules, and events, are all made before anything is timed: some hundred bytes each.
+MOST = 10_000_000
 
 
 class Disagreement(Exception):
@@ -100,8 +102,8 @@ def _count(text: str) -> int:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a whole number, at least 1, is wanted, got {text!r}")
+    if not 1 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"a whole number, 1 to {MOST:,}, is wanted, got {text!r}")
     return number
 
 
@@ -109,17 +111,17 @@ def _run(arguments: argparse.Namespace) -> int:
     output = Output()
     if arguments.plot:  # minutes of measuring should not end in a complaint
         if not plot.is_possible():
-            complain("matchengine: --plot needs matplotlib: pip install 'matchengine[plot]'")
+            complain("matchengine: --plot needs matplotlib: pip install matplotlib")
             return BAD_INPUT
-        if not plot.is_format(arguments.plot):
-            arguments.wrong_usage(f"--plot: this is no file that can be drawn: {arguments.plot}")
+        if fault := plot.fault_of(arguments.plot):
+            arguments.wrong_usage(f"--plot: {fault}")
     sizes = _sizes(arguments)
     rows: list[dict[str, Any]] = []
     try:
         with Progress("", len(sizes), answers_come_later=True) as progress:
-            for done, row in _measure(sizes, arguments.events):
+            for done, row in _measure(sizes, arguments.events, progress.stage):
                 rows += row
-                progress.update(done, f"{sizes[min(done, len(sizes) - 1)]:,} rules")
+                progress.update(done)
     except Disagreement:
         complain("matchengine: the matchers disagree: this is a bug")
         return BAD_INPUT
@@ -145,15 +147,22 @@ def _sizes(arguments: argparse.Namespace) -> list[int]:
     return sizes
 
 
-def _measure(sizes: Sequence[int], events: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Per size how many sizes are done, and the rows of all ways. Raises `Disagreement`."""
-    yield 0, []
+def _measure(
+    sizes: Sequence[int], events: int, say: Callable[[str], None]
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Per size how many sizes are done, and the rows of all ways. Raises `Disagreement`.
+
+    `say` is told what begins.
+    """
     seconds = 0.0  # that the baselines have taken, per rule
     for done, size in enumerate(sizes, 1):
+        say(f"making {counted(size, 'rule')} and {counted(events, 'event')}")
         work = make_workload(size, CHECKED + events)
-        matchers = _Matchers(work, done == 1 or seconds * size <= LOADING_PATIENCE)
+        matchers = _Matchers(work, done == 1 or seconds * size <= LOADING_PATIENCE, say)
         seconds = matchers.seconds / size or seconds
+        say("comparing answers")
         matchers.check()
+        say("timing")
         timings = matchers.time()
         baseline = timings[-1] if timings[-1].matcher == COMPREHENSION else None
         yield done, [timing.row(baseline) for timing in timings]
@@ -162,19 +171,20 @@ def _measure(sizes: Sequence[int], events: int) -> Iterator[tuple[int, list[dict
 class _Matchers:
     """The engine and, perhaps, the baselines, with the same subscriptions."""
 
-    def __init__(self, work: Workload, with_baselines: bool) -> None:
+    def __init__(self, work: Workload, with_baselines: bool, say: Callable[[str], None]) -> None:
         self._size = len(work.rules)
         self._checked = work.events[:CHECKED]
         self._events = work.events[CHECKED:]
         start = perf_counter()
         self._engine: Matcher[int] = Matcher()
         self._engine.add_many(work.rules)
-        complain(f"{len(work.rules):,} rules added in {perf_counter() - start:.2f} s")
+        complain(f"{counted(self._size, 'rule')} added in {perf_counter() - start:.2f} s")
         self._counting = CountingMatcher()
         self._reference = ReferenceMatcher()
         #: How long loading the baselines took; 0 without them.
         self.seconds = 0.0
         if with_baselines:
+            say("adding them to the matchers in plain Python")
             start = perf_counter()
             for id, filter in work.rules.items():
                 node = parse(filter)
@@ -199,7 +209,7 @@ class _Matchers:
             found += len(answers[-1])
             done += 1
         who = "all matchers agree" if self.seconds else "the three ways agree"
-        complain(f"{found:,} matches of {done} events checked: {who}")
+        complain(f"{counted(found, 'match', 'matches')} of {counted(done, 'event')} checked: {who}")
 
     def time(self) -> list[Timing]:
         """Time every way; the last one is the comprehension if there are baselines."""
@@ -245,7 +255,7 @@ class _Matchers:
 
 def _table(rows: Sequence[dict[str, Any]], subscriptions: int) -> list[str]:
     head = f"{'':30}{'events':>9}{'events/s':>13}{'matches/s':>14}{'us/event':>15}{'speed-up':>11}"
-    lines = [f"{subscriptions:,} subscriptions", head]
+    lines = [counted(subscriptions, "subscription"), head]
     lines += [
         f"{row['matcher']:30}{row['events']:>9,}{row['events_per_second']:>13,.0f}"
         f"{row['matches_per_second']:>14,.0f}{row['us_per_event']:>15,.2f}"

@@ -102,7 +102,10 @@ def _add(matcher: Matcher[Any], rule: str) -> Any:
 
 
 def _add_file(matcher: Matcher[Any], name: str, wanted: str) -> Any:
-    """Add the rules of a file and return the id that is wanted. Raises `InputError`."""
+    """Add the rules of a file and return the id that is wanted. Raises `InputError`.
+
+    Another line with the same id is bad, and only mentioned.
+    """
     with Source(name) as source:
         bad = {
             rule.id: f"{source.name}:{rule.line}: {rule.error}"
@@ -111,7 +114,9 @@ def _add_file(matcher: Matcher[Any], name: str, wanted: str) -> Any:
         }
     for meant in _meanings(wanted):
         if meant in bad:
-            raise InputError(bad[meant])
+            if meant not in matcher:
+                raise InputError(bad[meant])
+            complain(bad[meant])
         if meant in matcher:
             return next(id for id in matcher if id == meant)  # 2 for 2.0: as the file has it
     raise InputError(f"{source.name}: no rule has the id {wanted}")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from matchengine._core import Matches
+from matchengine._reading import marked_encoding
 from matchengine.cli.command import Commands, add_rules, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain
 from matchengine.cli.rules import load_rules, name_of
@@ -133,6 +134,8 @@ class _Answers:
                 error.index = None
                 self.bad += 1
                 message = f"{self._source.name}:{self._line + 1}: {error}"
+                if marked := marked_encoding(block[bounds[0] : bounds[0] + 3]):
+                    message += f": a byte order mark of {marked}; UTF-8 without one is wanted"
                 self._line += 1
                 _bad(message, self._skip_bad)
             else:  # which line it was, and what the others match

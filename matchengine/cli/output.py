@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "OK", "Output", "Progress", "complain"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "OK", "Output", "Progress", "complain", "counted"]
 
 OK = 0
 BAD_INPUT = 1
@@ -94,10 +94,22 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, done: int, what: str | None = None) -> None:
-        """Say how far we are, and perhaps at what."""
+    def update(self, done: int) -> None:
+        """Say how far we are."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, description=what, refresh=self._alone)
+            self._bar.update(self._task, completed=done, refresh=self._alone)
+
+    def stage(self, what: str) -> None:
+        """Say what begins now, in a line of its own where there is no bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=what, refresh=self._alone)
+        else:
+            complain(what)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of something: "1 rule", "2,000 rules"; `many` is the plural, if not with an "s"."""
+    return f"1 {one}" if number == 1 else f"{number:,} {many or one + 's'}"
 
 
 def complain(message: str) -> None:

@@ -8,7 +8,6 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
@@ -33,12 +32,13 @@ class Source:
 
     def __init__(self, name: str) -> None:
         """`name` is a path, compressed when it ends in ".gz", or "-" for stdin."""
-        self.name = "<stdin>" if name == "-" else name
+        self.name = "<stdin>" if name == "-" else name or "''"
         #: Bytes on disk, or None when nobody knows.
         self.size: int | None = None
         self._read: Callable[[int], bytes]
         try:
-            self._raw = _stdin() if name == "-" else Path(name).open("rb")  # noqa: SIM115
+            # No Path: that of "" is the folder that we are in.
+            self._raw = _stdin() if name == "-" else open(name, "rb")  # noqa: PTH123, SIM115
             status = _status(self._raw)
             regular = status is not None and stat.S_ISREG(status.st_mode)
             if status is not None and regular:

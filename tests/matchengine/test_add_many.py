@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -100,6 +101,30 @@ def test_the_first_fault_is_reported() -> None:
     with pytest.raises(KeyError, match="mine"):
         matcher.add_many(broken())
     assert len(matcher) == 0
+
+
+LONG, DEEP = "1" * 5_000, "[" * 5_000 + "1" + "]" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f'{{"id": {LONG}, "filter": "a"}}', "an integer has more than 4300 digits"),
+        (f'{{"id": {DEEP}, "filter": "a"}}', "nested too deep: no id has arrays deeper than 16"),
+        ("\ufeff{}", "begins with a byte order mark of UTF-8"),
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark of UTF-8"),
+        ('{"filter": "a"}'.encode("utf-16"), "begins with a byte order mark of UTF-16"),
+        ('{"id": NaN, "filter": "a"}', "not JSON: NaN is no value"),
+    ],
+    ids=["long", "deep", "mark", "mark in bytes", "UTF-16", "NaN"],
+)
+def test_json_that_is_not_taken(line: str | bytes, message: str) -> None:
+    """In our words, not in those of Python's reader."""
+    matcher: Matcher[Any] = Matcher()
+    with pytest.raises(FilterSyntaxError, match=f"^line 1: {message}"):
+        matcher.add_many(line)
+    longest = "1" * sys.get_int_max_str_digits()
+    assert matcher.add_many(f'{{"id": {longest}, "filter": "a"}}') == [int(longest)]
 
 
 def test_a_mapping_whose_keys_come_and_go() -> None:

@@ -169,9 +169,10 @@ def test_bad_rules_end_the_run_before_it_begins(command: Command) -> None:
     [
         ("{", "not JSON"),
         ('{"id": 1, "filter": "a"} x', "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"id": ' + "1" * 5_000 + "}", "an integer has more than 4300 digits"),
         ('{"id": NaN, "filter": "a"}', "NaN is no value"),
-        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b"\xef\xbb\xbf{}", "byte order mark of UTF-8"),
         (b'{"id": "\xff"}', "not UTF-8 (at byte 8)"),
         ("[]", "expected {"),
         ({"id": {"a": 1}, "filter": "a"}, "an object cannot be an id"),
@@ -200,6 +201,22 @@ def test_what_is_no_rule(command: Command, line: object, message: str) -> None:
     assert message in ran.err
     assert command("match", rules, events).out == []
     assert command("match", rules, events).code == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_named(command: Command, encoding: str) -> None:
+    """It is not taken, but said; the same for rules and events."""
+    rules, events = write_lines("rules", RULES), write_lines("events", EVENTS)
+    for name, arguments in [("rules", (rules, "e")), ("events", ("r", events))]:
+        write_lines("r", RULES)
+        write_lines("e", EVENTS)
+        Path(name).write_bytes(Path(name).read_text().encode(encoding))
+        ran = command("match", "--skip-bad", *arguments)
+        assert ran.code == 1
+        first = ran.err.splitlines()[0]
+        assert first.startswith(f"{name}:1: ")
+        assert "a byte order mark of UTF-" in first
+        assert ran.err.count("byte order mark") == 1
 
 
 def test_rules_without_ids_get_numbers_that_are_free(command: Command) -> None:
@@ -263,6 +280,7 @@ def test_files_that_cannot_be_read(command: Command) -> None:
         assert ran.err.count("\n") == 1
         assert "cannot be read: " in ran.err
     assert command("check", "absent").code == 1
+    assert command("check", "").err == "'': cannot be read: No such file or directory\n"
 
 
 def test_a_torn_gzip_file_is_answered_as_far_as_it_goes(command: Command) -> None:

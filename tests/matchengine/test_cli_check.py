@@ -145,6 +145,15 @@ def test_a_rule_of_a_file_that_cannot_be_explained(command: Command) -> None:
         assert command("explain", *bad).code == 1
 
 
+def test_the_first_rule_of_an_id_is_explained(command: Command) -> None:
+    """[true] equals [1], and comes too late: that is said, and refuses nothing."""
+    lines = [{"id": [1], "filter": "a = 1"}, {"id": [True], "filter": "b"}]
+    rules = write_lines("rules", lines)
+    ran = command("explain", "--json", rules, "--id", "[1]", '{"a": 1}')
+    assert (ran.code, ran.out[0]["id"], ran.out[0]["matched"]) == (0, [1], True)
+    assert ran.err == "rules:2: [true]: the id is taken by line 1\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import IO
@@ -141,10 +141,15 @@ def test_ctrl_c_ends_it_quietly(rules: str, processes: list[subprocess.Popen[byt
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_is_reported_once(rules: str) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("match", "RULES", "-"), ("--help",), ("check", "--help")])
+def test_a_full_disk_is_reported_once(
+    rules: str, arguments: Sequence[str], unbuffered: str
+) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [*COMMAND, "match", rules, "-"],
+            [*COMMAND, *(rules if one == "RULES" else one for one in arguments)],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             input=b'{"a": 1}\n', stdout=full, stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert done.returncode == 1
