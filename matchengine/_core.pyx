@@ -283,6 +283,8 @@ cdef class Engine(Store):
         try:
             iterator = None if isinstance(events, Mapping) else iter(events)
         except TypeError:
+            if hasattr(type(events), "__iter__"):
+                raise
             iterator = None
         if iterator is None:
             raise EventError(

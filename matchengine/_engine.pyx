@@ -443,12 +443,13 @@ cdef class Store:
         """
         cdef list table = self.table, found = []
         for handle in handles:
-            if isinstance(handle, bool):
-                raise TypeError("a handle is an int, got bool")
-            number = index(handle)
-            if not 0 <= number < len(table):
-                raise LookupError(f"no result has the handle {number}")
-            found.append(table[number])
+            if type(handle) is not int:
+                if isinstance(handle, bool):
+                    raise TypeError("a handle is an int, got bool")
+                handle = index(handle)
+            if not 0 <= handle < len(table):
+                raise LookupError(f"no result has the handle {handle}")
+            found.append(table[handle])
         return found
 
     def _after_fork(self):

@@ -20,10 +20,9 @@ __all__ = ["canonical_text", "operand_text"]
 _KEYWORDS = frozenset(
     ["AND", "OR", "NOT", "TRUE", "FALSE", "NULL", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "ESCAPE"]
 )
-_WORD = (  # of all from U+0080 on, not the blanks (lex.c)
-    r"[A-Za-z0-9_$\x80-\x84\x86-\x9f\xa1-\u167f\u1681-\u1fff\u200c-\u2027\u202a-\u202e"
-    r"\u2030-\u205e\u2060-\u2fff\u3001-\ufefe\uff00-\U0010ffff]"
-)
+#: Of the characters from U+0080 on all but the blanks (lex.c).
+_BEYOND = r"[^\x00-\x7f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+_WORD = rf"(?:[A-Za-z0-9_$]|{_BEYOND})"
 _BARE_NAME = re.compile(rf"(?![0-9]){_WORD}+(?:\.{_WORD}+)*")
 
 _CONNECTIVES = frozenset(["AND", "OR"])

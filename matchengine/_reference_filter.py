@@ -312,8 +312,8 @@ KEYWORDS = frozenset(
 )
 
 #: The first and the other characters of an unquoted name, and such a name with its dots.
-_BLANK = r"[\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
-FIRST = rf"(?:[A-Za-z_$]|(?!{_BLANK})[\u0080-\U0010ffff])"
+_BLANKS = r"\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+FIRST = rf"(?:[A-Za-z_$]|[^\x00-\x7f{_BLANKS}])"
 REST = rf"(?:{FIRST}|[0-9])"
 NAME = re.compile(rf"{FIRST}{REST}*(?:\.{REST}+)*")
 

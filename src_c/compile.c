@@ -133,13 +133,15 @@ static uint32_t lowest_bit(uint64_t word)
     return bit;
 }
 
-/* The four of `bits` that events have least often, a byte each. */
+/* The four of `bits` that events have least often, a byte each. The last is a path's if it can be: one
+ * long array may have the bits of all constants. */
 static uint32_t choose_needs(const compiler *c, sieve_bits bits)
 {
     uint32_t needs = SIEVE_NO_NEEDS;
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t rarest = SIEVE_NOTHING;
-        for (uint32_t word = 0; word < 4; word++) {
+        bool only_paths = i == 3 && (bits.words[0] | bits.words[1]) != 0;
+        for (uint32_t word = 0; word < (only_paths ? SIEVE_PATHS / 64 : 4); word++) {
             for (uint64_t left = bits.words[word]; left != 0; left &= left - 1) {
                 uint32_t bit = word * 64 + lowest_bit(left);
                 if (rarest == SIEVE_NOTHING || c->bit_costs[bit] < c->bit_costs[rarest]) {

@@ -257,9 +257,8 @@ static void need_path(me_engine *e, node *n, uint32_t path)
 
 uint32_t compile_only_constant(const compiler *c, const node *n)
 {
-    test_kind kind = test_kind_of(&n->test);
-    bool is_value = (kind == T_INTERVAL || kind == T_SET) && (n->op == OP_EQ || n->op == OP_IN);
-    return is_value && n->value_count == 1 ? c->constants[n->values] : CONSTANT_NONE;
+    bool is_value = test_kind_of(&n->test) == T_INTERVAL && (n->op == OP_EQ || n->op == OP_IN);
+    return is_value ? c->constants[n->values] : CONSTANT_NONE;
 }
 
 static void estimate_leaf(me_engine *e, node *n)

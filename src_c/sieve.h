@@ -1,9 +1,9 @@
 /* sieve.h - the hot loop: which rows of a cluster can this event still satisfy?
  *
  * An event that lacks a path that a row needs, or a value that it needs there (`a = 'x'`), cannot
- * match it. Paths and constants are folded to 255 bits; the event has a set of the bits of its own
- * (bit 255 is always in it), and a row names up to four bits it needs, one in each byte of `needs`
- * (255 where it needs fewer):
+ * match it. Paths are folded to 128 bits, constants to 127 more; the event has a set of the bits of
+ * its own (bit 255 is always in it), and a row names up to four bits it needs, one in each byte of
+ * `needs` (255 where it needs fewer):
  *
  *     keep row  <=>  needs & 255, needs >> 8 & 255, needs >> 16 & 255, needs >> 24 are all in
  *
@@ -24,6 +24,7 @@
 /* Rows handed to a kernel at once at most; `kept` must have room for SIEVE_ROWS + 16. */
 #define SIEVE_ROWS 1024u
 
+#define SIEVE_PATHS 128u   /* the bits below are of paths */
 #define SIEVE_NOTHING 255u /* the bit that is always set */
 #define SIEVE_NO_NEEDS UINT32_MAX
 
@@ -45,17 +46,16 @@ typedef struct sieve_kernels {
                        const sieve_bits *bits, uint32_t x, uint32_t *kept);
 } sieve_kernels;
 
-/* The bit of a path. */
+/* The bit of a path: one of the lower half, */
 static inline uint32_t sieve_bit(uint32_t path)
 {
-    return path % SIEVE_NOTHING;
+    return path % SIEVE_PATHS;
 }
 
-/* The bit of a constant, by its number (constants.h): one of the upper half, so that the first
- * paths, all that there are in many engines, have bits to themselves. */
+/* and of a constant, by its number (constants.h): one of the upper half. */
 static inline uint32_t sieve_bit_of_constant(uint32_t number)
 {
-    return 128 + (number * 0x9E3779B1u >> 16) % (SIEVE_NOTHING - 128);
+    return SIEVE_PATHS + (number * 0x9E3779B1u >> 16) % (SIEVE_NOTHING - SIEVE_PATHS);
 }
 
 static inline void sieve_set(sieve_bits *bits, uint32_t bit)

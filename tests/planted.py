@@ -134,8 +134,8 @@ BUGS = [
     Bug(
         "a row needs the first value of IN",
         "src_c/compile_tree.c",
-        "return is_value && n->value_count == 1 ?",
-        "return is_value && n->value_count >= 1 ?",
+        "bool is_value = test_kind_of(&n->test) == T_INTERVAL && (n->op",
+        "bool is_value = test_kind_of(&n->test) % 2 == 0 && (n->op",
         c=("test_engine",),
         python=(VECTORS,),
     ),

@@ -11,6 +11,8 @@ def test_a_bug_has_one_place_to_be_planted(bug: Bug) -> None:
     assert times == 1
     assert bug.new != bug.old
     assert bug.c or bug.python
+    folders = [ROOT / "tests" / "c", ROOT / "tests" / "fuzz"]
+    assert all(any((folder / f"{name}.c").exists() for folder in folders) for name in bug.c)
     assert all((ROOT / argument.split("::")[0]).exists() for argument in bug.python)
 
 

@@ -160,7 +160,7 @@ def _number(axis: Any, low: float, high: float) -> None:
     ticks = [power for power in powers if low <= power <= high]
     if len(ticks) < 2:
         ticks = [n * power for power in powers for n in (1, 2, 5) if low <= n * power <= high]
-    ticks = ticks[:: math.ceil(len(ticks) / 7)]
+    ticks = ticks[:: max(1, math.ceil(len(ticks) / 7))]
     axis.set_ticks(ticks, [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks])
     axis.set_ticks([], minor=True)
     axis.set_tick_params(labelsize=9)

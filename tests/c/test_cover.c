@@ -162,9 +162,40 @@ static void test_no_memory(void)
     CHECK(kit_close(&k));
 }
 
+/* One covering is wanted, and there are more candidates than are asked at first, of which all cover
+ * or none does; enough to make every array grow. */
+static void test_no_memory_for_few(const char *crowd)
+{
+    all a;
+    kit k;
+    CHECK(open_all(&a) && kit_open(&k));
+    for (int i = 0; i < 600; i++) {
+        CHECK(kit_add(&k, crowd) != UINT32_MAX);
+    }
+    CHECK(kit_add(&k, "a > 0") != UINT32_MAX);
+    const uint32_t *found = NULL;
+    uint32_t count = 0;
+    me_status status = ME_NOMEM;
+    for (size_t allowed = 0; status == ME_NOMEM; allowed++) {
+        uint32_t next = 0;
+        me_event *fresh = me_event_new(); /* whose arrays have not grown yet */
+        CHECK(fresh != NULL);
+        heap_fail_after(allowed);
+        status = me_engine_related(k.e, fresh, ME_COVERING, false, 1, a.filters[4].bytes,
+                                   a.filters[4].length, &next, &found, &count);
+        heap_fail_after(SIZE_MAX);
+        CHECK(status == ME_NOMEM || (status == ME_OK && count == 1));
+        me_event_free(fresh);
+    }
+    close_all(&a);
+    CHECK(kit_close(&k));
+}
+
 int main(void)
 {
     test_engine();
     test_no_memory();
+    test_no_memory_for_few("a > 0");
+    test_no_memory_for_few("a <= 1");
     return check_report();
 }

@@ -100,6 +100,19 @@ def test_few_rows_without_the_value_that_they_need_are_verified() -> None:
     assert stats["survivors"] < 100
 
 
+def test_a_long_array_does_not_satisfy_all_needs() -> None:
+    """Its values may have the bits of all constants, and not those of other attributes."""
+    matcher: Matcher[int] = Matcher()
+    for n in range(2000):
+        equal = " AND ".join(f"{name} = {n % 500}" for name in "bcdef")
+        matcher.add(f"a = {n % 500} AND {equal}", id=n)
+    matcher.match_batch([{"a": n % 7, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1} for n in range(300)])
+    before = matcher.stats()["survivors"]
+    for name in "abcdef":
+        assert matcher.match({name: list(range(500))}) == []
+    assert matcher.stats()["survivors"] == before
+
+
 def test_repr() -> None:
     class Mine(Matcher[int]):
         pass
