@@ -5,7 +5,6 @@ them, `_mapping.Scratch` reads mappings; JSON is read in C.
 """
 
 import operator
-from collections.abc import Mapping
 from os import environ
 from warnings import warn
 
@@ -15,7 +14,7 @@ cimport cython
 
 from matchengine import _engine, _mapping
 from matchengine.errors import EventError, EventLimitExceeded
-from matchengine.values import plain_event
+from matchengine.values import list_of, plain_event
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
@@ -35,19 +34,15 @@ cdef extern from "Python.h":
 
 NO_DESTINATION = _engine.NO_DESTINATION
 
-# This chooses the kernels, once, before threads.
-if environ.get("MATCHENGINE_SIMD", "") not in ("", _c.me_simd().decode()):
-    warn(
-        f"MATCHENGINE_SIMD={environ['MATCHENGINE_SIMD']} is not available here: "
-        f"{_c.me_simd().decode()} is used", RuntimeWarning, stacklevel=2)
+_used, _asked = _c.me_simd().decode(), environ.get("MATCHENGINE_SIMD")  # once, before threads
+if _asked and _asked != _used:
+    warn(f"MATCHENGINE_SIMD={_asked} is not available here: {_used} is used", RuntimeWarning, 2)
 
-# Events of a batch matched under one lock; then writers get their turn and Ctrl-C is heard.
 cdef enum:
+    # Events of a batch matched under one lock; then writers get their turn and Ctrl-C is heard.
     SPAN = 4096
-
-# A short text matched against few subscriptions takes as long as giving the GIL away and taking it
-# back: below both bounds it is kept.
-cdef enum:
+    # A short text matched against few subscriptions takes as long as giving the GIL away and
+    # taking it back: below both bounds it is kept.
     SHORT_TEXT = 2048
     FEW = 5000
 
@@ -278,18 +273,8 @@ cdef class Engine(Store):
     ) except -1:
         cdef const uint32_t *found = NULL
         cdef uint32_t count = 0
-        cdef list queue
+        cdef list queue = list_of(events)
         cdef Py_ssize_t done = 0
-        try:
-            iterator = None if isinstance(events, Mapping) else iter(events)
-        except TypeError:
-            if hasattr(type(events), "__iter__"):
-                raise
-            iterator = None
-        if iterator is None:
-            raise EventError(
-                f"a batch is a sequence of events or JSON lines, got {type(events).__name__}")
-        queue = list(iterator)
         while done < len(queue):
             if self.run_span(scratch, queue, &done, handles, counts) != WALKED:
                 # This one has to be copied first, or is refused: either way one at a time.

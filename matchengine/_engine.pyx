@@ -13,12 +13,11 @@ back to the engine once its pin and all older ones are let go.
 """
 
 from collections import deque
-from operator import index
 from os import urandom
 
 from matchengine._filters import integer
 from matchengine.errors import EventError
-from matchengine.values import plain_event
+from matchengine.values import handle_of, plain_event
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -437,16 +436,12 @@ cdef class Store:
             raise AssertionError(why.decode())
 
     def ids(self, handles, /):
-        """The ids of handles: of a Matches while it is alive, or of live subscriptions.
-
-        Raises TypeError for what is no int, and LookupError for one that no result has.
-        """
+        """The ids of handles: of a Matches while it is alive, or of live subscriptions. Raises
+        TypeError for what is no int, and LookupError for one that no result has."""
         cdef list table = self.table, found = []
         for handle in handles:
             if type(handle) is not int:
-                if isinstance(handle, bool):
-                    raise TypeError("a handle is an int, got bool")
-                handle = index(handle)
+                handle = handle_of(handle)
             if not 0 <= handle < len(table):
                 raise LookupError(f"no result has the handle {handle}")
             found.append(table[handle])

@@ -3,19 +3,20 @@
 The core walks exact builtin types only, because nothing of anybody else's runs while it does. An
 event that holds anything else (a Mapping, a subclass of int, a NumPy scalar) is copied here first,
 outside of any lock, by value. What the copy cannot express is not acceptable, and is named with
-the path of keys that leads to it.
+the path of keys that leads to it. What holds events, and handles, are taken by their meaning, too.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from operator import index
+from typing import Any, SupportsIndex
 
 from matchengine._filters import decimal
 from matchengine.errors import EventError, EventLimitExceeded
 
-__all__ = ["plain_event"]
+__all__ = ["handle_of", "list_of", "plain_event"]
 
 _SCALARS = (str, int, float, bool, type(None))
 _INT64 = 2**63
@@ -39,6 +40,23 @@ def plain_event(event: object, limits: Mapping[str, int]) -> dict[str, Any]:
     while copier.work:
         copier.copy_next()
     return root
+
+
+def list_of(batch: Any) -> list[Any]:
+    """The events of a batch. Raises EventError for what is none; and what its iterator raises."""
+    if isinstance(batch, Mapping) or not (
+        isinstance(batch, Iterable) or hasattr(type(batch), "__getitem__")
+    ):
+        kind = type(batch).__name__
+        raise EventError(f"a batch is a sequence of events or JSON lines, got {kind}")
+    return list(batch)
+
+
+def handle_of(handle: SupportsIndex) -> int:
+    """A handle as an int. Raises TypeError for what is no int."""
+    if isinstance(handle, bool):
+        raise TypeError("a handle is an int, got bool")
+    return index(handle)
 
 
 class _Copier:
