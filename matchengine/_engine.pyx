@@ -20,6 +20,7 @@ from matchengine.errors import EventError
 from matchengine.values import handle_of, plain_event
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
@@ -42,13 +43,10 @@ PARTS = tuple([_c.me_part_name(<_c.me_part>part).decode() for part in range(_c.M
 
 cdef struct Bytes:  # a growing buffer
     uint8_t *items
-    size_t length
-    size_t room
+    size_t length, room
 
 
-cdef size_t append_filter(
-    const _c.me_engine *engine, uint32_t handle, Bytes *out
-) noexcept nogil:
+cdef size_t append_filter(const _c.me_engine *engine, uint32_t handle, Bytes *out) noexcept nogil:
     """Append the filter of a live handle (named IR). Its length, or 0 where memory is lacking."""
     cdef size_t size = _c.me_engine_filter(
         engine, handle, out.items + out.length, out.room - out.length)
@@ -439,12 +437,14 @@ cdef class Store:
         """The ids of handles: of a Matches while it is alive, or of live subscriptions. Raises
         TypeError for what is no int, and LookupError for one that no result has."""
         cdef list table = self.table, found = []
-        for handle in handles:
-            if type(handle) is not int:
-                handle = handle_of(handle)
-            if not 0 <= handle < len(table):
+        cdef long long number
+        cdef int overflow = 0
+        for handle in handles.tolist() if hasattr(handles, "tolist") else handles:
+            handle = handle if type(handle) is int else handle_of(handle)
+            number = PyLong_AsLongLongAndOverflow(handle, &overflow)  # -1 where it does
+            if not 0 <= number < len(table):
                 raise LookupError(f"no result has the handle {handle}")
-            found.append(table[handle])
+            found.append(table[number])
         return found
 
     def _after_fork(self):
