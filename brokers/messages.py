@@ -162,7 +162,7 @@ class Settled(NamedTuple):
 class Digest(NamedTuple):
     """The table I export to you should hold so many entries, with this sum of hashes."""
 
-    count: int
+    entries: int
     value: int
 
 
@@ -297,7 +297,7 @@ class Publish(NamedTuple):
 class Consumed(NamedTuple):
     """So many deliveries of this connection have been consumed, all told."""
 
-    count: int
+    total: int
 
 
 class Ask(NamedTuple):
@@ -367,7 +367,7 @@ class Lost(NamedTuple):
     """So many deliveries to this client were dropped for this reason, all told."""
 
     reason: str
-    count: int
+    total: int
 
 
 class Answer(NamedTuple):
