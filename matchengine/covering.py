@@ -72,6 +72,18 @@ def merge(f: Filter | str, g: Filter | str, /) -> Filter | None:
         return None
 
 
+def values_of(f: Filter, path: str) -> tuple[object, ...] | None:
+    """The constants of which `f` needs one at `path`; None where it does not say.
+
+    Looks at the operands of the outermost AND for ``=`` and IN.
+    """
+    for operand in _cover.conjuncts(f._ir):
+        (op, at, constants), *rest = _filters.nodes(operand)
+        if at == path and not rest and op in ("=", "IN"):
+            return constants
+    return None
+
+
 def _filter(f: Filter | str) -> Filter:
     if isinstance(f, Filter):
         return f
