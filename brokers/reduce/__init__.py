@@ -5,6 +5,7 @@ A broker tells its neighbours what its clients want. What it tells is kept small
     none       every member is an output            none.py
     identity   equal members share an output        identity.py
     covering   what another covers needs no output  covering.py, forest.py
+    merging    and what can be united exactly, is   merging.py, blocks.py, group.py
 
 All of them keep to `Reducer` (reducer.py). They are lossless, and make before they break.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 from brokers.reduce.covering import Covering
 from brokers.reduce.identity import Identity
+from brokers.reduce.merging import Merging
 from brokers.reduce.none import Unreduced
 from brokers.reduce.reducer import Change, Counters, Reducer
 
@@ -34,6 +36,7 @@ REDUCERS: dict[str, type[Reducer[Any]]] = {
     "none": Unreduced,
     "identity": Identity,
     "covering": Covering,
+    "merging": Merging,
 }
 
 
