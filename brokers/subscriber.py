@@ -20,6 +20,8 @@ __all__ = ["Subscriber"]
 #: whose windows end at the broker where events and subscriptions meet).
 _STUCK = 16
 
+_NONE: Counter[str] = Counter()
+
 
 class Subscriber:
     """The queue of one client."""
@@ -86,8 +88,8 @@ class Subscriber:
 
     def losses(self) -> Counter[str]:
         """The drops of which the client has not been told, by reason."""
-        if self.dropped == self.told:
-            return Counter()
+        if not self.dropped or self.dropped == self.told:
+            return _NONE
         new = self.dropped - self.told
         self.told = self.dropped.copy()
         return new

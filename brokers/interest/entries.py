@@ -175,9 +175,12 @@ class Entries:
 
     def _settle(self, entry: Entry) -> None:
         """Tell those who wait if the entry is in place wherever it had to go."""
+        children = self._routes.children(entry.key.origin)
         for neighbour in entry.exported:
             export = self.exports[neighbour]
-            if export.up and not export.settled(entry.key):
+            # What is exported for the sake of a superseded tree is not waited for: several trees
+            # together may have circles.
+            if export.up and neighbour in children and not export.settled(entry.key):
                 return
         for holder in entry.waiting:
             if holder == HERE:
