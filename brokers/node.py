@@ -306,7 +306,7 @@ class Node:
         if self._joined:
             for subscription in self.subscriptions.settled(now):
                 self.clients.settled(subscription)
-        neighbours.flush(now)
+        neighbours.flush(now, joined=self._joined)
         self._take()
 
     def _join(self) -> None:
@@ -316,6 +316,7 @@ class Node:
         joined = self._found and all(link.joined for link in links.values())
         if joined and not self._joined:
             self.subscriptions.wait_again()
+            self.neighbours.look_again()
         self._joined = joined
 
     def _take(self) -> None:

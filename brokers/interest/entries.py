@@ -6,9 +6,10 @@
                                 │
                         all acknowledged: settled, and those who wait are told
 
-An entry goes where its targets are (`targets.py`), down the tree of its origin, never back to a
-holder. It is settled when all that it is exported to have acknowledged it, and is then acknowledged
-to the neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
+An entry goes where its targets are (`targets.py`), down the tree of its origin. (While several
+trees are in use two brokers may pass it to each other; that ends with the older tree.) It is
+settled when all that it is exported to have acknowledged it, and is then acknowledged to the
+neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
 everywhere (Dijkstra and Scholten 1980, diffusing computations). A link that is down is not waited
 for.
 
@@ -133,7 +134,7 @@ class Entries:
             wanted = tuple(
                 branch.neighbour
                 for branch in self._routes.branches(entry.key.origin)
-                if branch.below & entry.targets and branch.neighbour not in entry.holders
+                if branch.below & entry.targets
             )
         if wanted == entry.exported:
             return
