@@ -58,7 +58,7 @@ def condition_of(conjunct: bytes) -> Condition | None:
     if len(nodes) != 1 or path is None:
         return None
     if op in ("=", "IN"):
-        return Condition(path, constants, None)
+        return Condition(path, tuple(distinct(list(constants))), None)
     span = span_of(op, constants)
     return None if span is None else Condition(path, (), span)
 
