@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from brokers.errors import ProtocolError
-from brokers.greetings import GREETINGS, MAGIC, VERSION, Accept, BrokerHello, ClientHello, Goodbye
+from brokers.greetings import MAGIC, VERSION, Accept, BrokerHello, ClientHello, Goodbye
 from brokers.messages import Frame, FromClient, ToClient
 from brokers.wire_fields import Malformed
 from brokers.wire_layouts import CODES, FRAME_MOST, LAYOUTS, Layout, Speaker

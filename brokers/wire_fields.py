@@ -83,9 +83,11 @@ class Choice:
         self.label, self._values = label, values
 
     def write(self, value: object) -> bytes:
+        """Its place."""
         return bytes([self._values.index(value)])
 
     def read(self, data: bytes, at: int, end: int) -> tuple[Any, int]:
+        """The value at the place."""
         place, after = U8.read(data, at, end)
         if place >= len(self._values):
             raise Malformed(at, f"a {self.label} is at most {len(self._values) - 1}, not {place}")
@@ -213,6 +215,7 @@ class Row:
         self.least = sum(kind.least for kind in fields.values())
 
     def write(self, values: tuple[Any, ...]) -> bytes:
+        """All fields, one after the other."""
         parts = []
         for (name, kind), value in zip(self.fields.items(), values, strict=True):
             try:
@@ -222,6 +225,7 @@ class Row:
         return b"".join(parts)
 
     def read(self, data: bytes, at: int, end: int) -> tuple[Any, int]:
+        """All fields, made into what the row makes."""
         values = []
         for kind in self.fields.values():
             value, at = kind.read(data, at, end)
@@ -238,9 +242,11 @@ class Many:
         self.label, self._kind = f"{kind.label}...", kind
 
     def write(self, values: tuple[Any, ...]) -> bytes:
+        """The count, and each."""
         return U32.write(len(values)) + b"".join(map(self._kind.write, values))
 
     def read(self, data: bytes, at: int, end: int) -> tuple[tuple[Any, ...], int]:
+        """A tuple of them. Takes at most about ten times their bytes."""
         count, after = U32.read(data, at, end)
         if count * self._kind.least > end - after:
             raise Malformed(at, f"{count} of {self.label}, and {end - after} bytes are left")

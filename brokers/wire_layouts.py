@@ -1,7 +1,7 @@
 """Which words travel, under which number, with which fields, and who may say them.
 
-The table is the protocol. A word's row names its fields in the order of its class; `docs/protocol.md`
-shows the same table, and a test compares them.
+The table is the protocol. A word's row names its fields in the order of its class. The tables of
+docs/protocol.md are compared with it by a test.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from brokers import greetings as g
 from brokers import messages as m
-from brokers.wire_fields import (
-    BODY, BROKER, CLIENT, EVENT, FILTER, FLAG, JSON, NAME, REASON, TEXT, TOKEN, U32, U64,
-    Choice, Kind, Many, Row,
-)  # fmt: skip
+from brokers import wire_fields as f
+from brokers.wire_fields import U32, U64, Choice, Kind, Many, Row
 
 __all__ = ["CODES", "FRAME_MOST", "LAYOUTS", "SAID", "Layout", "Speaker"]
 
@@ -44,14 +42,19 @@ class Layout(NamedTuple):
     row: Row
 
 
-KEY: Final = Row("key", {"origin": BROKER, "incarnation": U64, "number": U64}, m.Key)
-DELIVERY: Final = Row("delivery", {"subscriptions": Many(U64), "event": EVENT}, m.Delivery)
+KEY: Final = Row("key", {"origin": f.BROKER, "incarnation": U64, "number": U64}, m.Key)
+DELIVERY: Final = Row("delivery", {"subscriptions": Many(U64), "event": f.EVENT}, m.Delivery)
 POLICY: Final = Choice("policy", m.Policy.ALL)
 
 
 def plain(label: str, **fields: Kind) -> Row:
     """A row that has no class."""
     return Row(label, fields, lambda *values: values)
+
+
+VERSION: Final = plain("version", origin=f.BROKER, incarnation=U64, version=U64)
+ENTRY: Final = plain("entry", key=KEY, filter=f.FILTER)
+SUBSCRIPTION: Final = plain("subscription", number=U64, filter=f.FILTER)
 
 
 def lay(code: int, word: Any, **fields: Kind) -> tuple[type[Any], Layout]:
@@ -61,44 +64,44 @@ def lay(code: int, word: Any, **fields: Kind) -> tuple[type[Any], Layout]:
 
 LAYOUTS: Final[dict[type[Any], Layout]] = dict([
     # greetings: the codes and the fields before the first name never change
-    lay(0x01, g.BrokerHello, name=BROKER, incarnation=U64, session=U64, token=TOKEN),
-    lay(0x02, g.ClientHello, name=CLIENT, token=TOKEN, policy=POLICY, limit=U32),
+    lay(0x01, g.BrokerHello, name=f.BROKER, incarnation=U64, session=U64, token=f.TOKEN),
+    lay(0x02, g.ClientHello, name=f.CLIENT, token=f.TOKEN, policy=POLICY, limit=U32),
     lay(0x03, g.Accept),
-    lay(0x04, g.Goodbye, reason=REASON),
+    lay(0x04, g.Goodbye, reason=f.REASON),
     lay(0x05, m.Ping),
     # broker to broker: behind session and number
-    lay(0x21, m.Summary, versions=Many(plain("version", origin=BROKER, incarnation=U64, version=U64))),
-    lay(0x22, m.Record, origin=BROKER, incarnation=U64, version=U64, neighbours=Many(BROKER),
-        generation=U64, adverts=Many(FILTER)),
-    lay(0x23, m.Settled, origin=BROKER, incarnation=U64, generation=U64),
+    lay(0x21, m.Summary, versions=Many(VERSION)),
+    lay(0x22, m.Record, origin=f.BROKER, incarnation=U64, version=U64, neighbours=Many(f.BROKER),
+        generation=U64, adverts=Many(f.FILTER)),
+    lay(0x23, m.Settled, origin=f.BROKER, incarnation=U64, generation=U64),
     lay(0x24, m.Digest, entries=U64, value=U64),
     lay(0x25, m.Resync),
-    lay(0x26, m.Table, entries=Many(plain("entry", key=KEY, filter=FILTER)), first=FLAG, last=FLAG),
-    lay(0x27, m.Add, key=KEY, filter=FILTER),
+    lay(0x26, m.Table, entries=Many(ENTRY), first=f.FLAG, last=f.FLAG),
+    lay(0x27, m.Add, key=KEY, filter=f.FILTER),
     lay(0x28, m.Drop, key=KEY),
     lay(0x29, m.Ack, key=KEY),
-    lay(0x2A, m.Events, batch=Many(EVENT)),
-    lay(0x2B, m.Addressed, to=Many(BROKER), event=EVENT),
-    lay(0x2C, m.Credit, source=BROKER, incarnation=U64, taker=BROKER, sequence=U64),
-    lay(0x2D, m.Probe, source=BROKER, incarnation=U64, taker=BROKER, sequence=U64),
+    lay(0x2A, m.Events, batch=Many(f.EVENT)),
+    lay(0x2B, m.Addressed, to=Many(f.BROKER), event=f.EVENT),
+    lay(0x2C, m.Credit, source=f.BROKER, incarnation=U64, taker=f.BROKER, sequence=U64),
+    lay(0x2D, m.Probe, source=f.BROKER, incarnation=U64, taker=f.BROKER, sequence=U64),
     # client to broker
-    lay(0x41, m.Subscribe, request=U64, subscription=U64, filter=FILTER),
+    lay(0x41, m.Subscribe, request=U64, subscription=U64, filter=f.FILTER),
     lay(0x42, m.Unsubscribe, request=U64, subscription=U64),
-    lay(0x43, m.Advertise, request=U64, advert=U64, filter=FILTER),
+    lay(0x43, m.Advertise, request=U64, advert=U64, filter=f.FILTER),
     lay(0x44, m.Unadvertise, request=U64, advert=U64),
-    lay(0x45, m.Publish, first=U64, bodies=Many(BODY)),
+    lay(0x45, m.Publish, first=U64, bodies=Many(f.BODY)),
     lay(0x46, m.Consumed, total=U64),
-    lay(0x47, m.Ask, request=U64, what=NAME, arguments=JSON),
+    lay(0x47, m.Ask, request=U64, what=f.NAME, arguments=f.JSON),
     # broker to client
-    lay(0x61, m.Welcome, broker=BROKER, client=NAME,
-        subscriptions=Many(plain("subscription", number=U64, filter=FILTER))),
+    lay(0x61, m.Welcome, broker=f.BROKER, client=f.NAME,
+        subscriptions=Many(SUBSCRIPTION)),
     lay(0x62, m.Done, request=U64),
-    lay(0x63, m.Failed, request=U64, error=NAME, text=TEXT),
+    lay(0x63, m.Failed, request=U64, error=f.NAME, text=f.TEXT),
     lay(0x64, m.Taken, number=U64),
-    lay(0x65, m.Refused, number=U64, error=NAME, text=TEXT),
+    lay(0x65, m.Refused, number=U64, error=f.NAME, text=f.TEXT),
     lay(0x66, m.Deliver, batch=Many(DELIVERY)),
-    lay(0x67, m.Lost, reason=NAME, total=U64),
-    lay(0x68, m.Answer, request=U64, text=JSON),
+    lay(0x67, m.Lost, reason=f.NAME, total=U64),
+    lay(0x68, m.Answer, request=U64, text=f.JSON),
 ])  # fmt: skip
 
 SAID: Final = {
