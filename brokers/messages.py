@@ -21,11 +21,11 @@ __all__ = [
     "PEER",
     "TO_CLIENT",
     "Ack",
-    "Add",
     "Addressed",
     "Advertise",
     "Answer",
     "Ask",
+    "Change",
     "ClientDown",
     "ClientUp",
     "Consumed",
@@ -34,7 +34,6 @@ __all__ = [
     "Delivery",
     "Digest",
     "Done",
-    "Drop",
     "Event",
     "Events",
     "Failed",
@@ -56,6 +55,7 @@ __all__ = [
     "Settled",
     "Subscribe",
     "Summary",
+    "Synced",
     "Table",
     "Taken",
     "ToClient",
@@ -137,6 +137,10 @@ class Summary(NamedTuple):
     versions: tuple[tuple[str, int, int], ...]
 
 
+class Synced(NamedTuple):
+    """I have sent all records that your Summary lacked."""
+
+
 class Record(NamedTuple):
     """What a broker says of itself, passed on to every broker: its links and its adverts."""
 
@@ -178,23 +182,20 @@ class Table(NamedTuple):
     last: bool
 
 
-class Add(NamedTuple):
-    """Somebody behind me wants what the filter matches. Saying it twice is saying it once."""
+class Change(NamedTuple):
+    """The table I export to you changes. Put in place what is added before the rest is taken away.
 
-    key: Key
-    filter: str
+    An entry added again is the same entry; one dropped that you do not hold is none.
+    """
 
-
-class Drop(NamedTuple):
-    """Nobody behind me wants it under this key any more."""
-
-    key: Key
+    added: tuple[tuple[Key, str], ...]
+    dropped: tuple[Key, ...]
 
 
 class Ack(NamedTuple):
-    """The entry is in place here and wherever I had to pass it on to."""
+    """These entries are in place here and wherever I had to pass them on to."""
 
-    key: Key
+    keys: tuple[Key, ...]
 
 
 class Events(NamedTuple):
@@ -207,6 +208,8 @@ class Addressed(NamedTuple):
     """An event for the brokers named; nobody on the way has to match it."""
 
     to: tuple[str, ...]
+    meet: bool  #: there the event meets the subscriptions, and goes on to whom it concerns
+    hops: int  #: how many more links it may take: what loops comes to an end
     event: Event
 
 
@@ -231,13 +234,13 @@ class Probe(NamedTuple):
 Peer = (
     Ping
     | Summary
+    | Synced
     | Record
     | Settled
     | Digest
     | Resync
     | Table
-    | Add
-    | Drop
+    | Change
     | Ack
     | Events
     | Addressed
@@ -383,7 +386,7 @@ Message = LinkUp | LinkDown | ClientUp | ClientDown | Frame | FromClient | ToCli
 
 #: The classes that may be said, for tables over them.
 PEER: Final = (
-    Ping, Summary, Record, Settled, Digest, Resync, Table, Add, Drop, Ack, Events, Addressed,
+    Ping, Summary, Synced, Record, Settled, Digest, Resync, Table, Change, Ack, Events, Addressed,
     Credit, Probe,
 )  # fmt: skip
 FROM_CLIENT: Final = (
