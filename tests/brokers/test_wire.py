@@ -18,7 +18,7 @@ from brokers.messages import (
     FROM_CLIENT,
     PEER,
     TO_CLIENT,
-    Add,
+    Ack,
     Answer,
     Consumed,
     Deliver,
@@ -294,7 +294,7 @@ def test_addresses_are_no_names_of_brokers() -> None:
         (Answer(1, "x" * 16_777_217), "Answer.text: a json has 0 to 16777216 bytes, not 16777217"),
         (ClientHello("c", policy="none"), "ClientHello.policy: "),
         (Frame(1, 1, Events((Event("", 1, 2, "p", b""),))), "Events.batch: a name has 1 to 255"),
-        (Frame(1, 1, Add(Key("b", 1, -1), "")), "Add.key: number: -1 is no u64"),
+        (Frame(1, 1, Ack((Key("b", 1, -1),))), "Ack.keys: number: -1 is no u64"),
     ],
 )
 def test_what_there_is_no_room_for(word: Word, why: str) -> None:
