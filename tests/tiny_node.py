@@ -102,7 +102,7 @@ class TinyNode:
                 self.wants.add(text, id=(client, number))
 
     def status(self) -> dict[str, Any]:
-        return {"entries": len(self.wants)}
+        return {"entries": len(self.wants), "counters": dict(self.counters)}
 
     def receive(self, message: Message, *, sender: str, now: float) -> list[Effect]:
         effects: list[Effect] = []

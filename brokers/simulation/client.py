@@ -100,7 +100,7 @@ class Client:
             self.process.clients.pop(self.address, None)
             self._gone()
 
-    def lost_connection(self) -> None:
+    def lost_connection(self, _: str) -> None:
         """The connection was ended by the broker, or with it."""
         self._gone()
 

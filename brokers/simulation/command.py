@@ -18,6 +18,7 @@ from brokers.simulation.graph import SHAPES
 from brokers.simulation.many import run_many
 from brokers.simulation.process import MakeNode
 from brokers.simulation.run import CheckTables, Options, Result
+from brokers.simulation.subject import Subject, check_tables
 from matchengine.cli.command import Commands, add_json, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain, counted
 
@@ -82,9 +83,7 @@ def _faults(text: str) -> str:
 
 def node_and_check() -> tuple[MakeNode, CheckTables | None]:
     """What is simulated, and what is asked of all tables."""
-    from brokers.node import Node
-
-    return Node, None
+    return Subject, check_tables
 
 
 def _options(arguments: argparse.Namespace) -> Options:

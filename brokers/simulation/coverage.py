@@ -21,7 +21,9 @@ _BY_FAULTS: Final[dict[str, frozenset[str]]] = {
     "failovers": frozenset(
         {"partition", "asymmetric", "stop", "amnesia", "restart", "remove-link", "pause"}
     ),
-    "resyncs": frozenset({"loss", "reorder", "partition", "asymmetric", "restart", "amnesia"}),
+    "resynchronisations": frozenset(
+        {"loss", "reorder", "partition", "asymmetric", "restart", "amnesia"}
+    ),
     "duplicates": frozenset({"add-link", "remove-link", "restart", "partition"}),
 }
 

@@ -121,6 +121,10 @@ class Network:
         """What was harmed, by kind."""
         self.lost = self.duplicated = self.reordered = 0
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """The brokers that are connected."""
+        return [(edge.dialler.name, edge.listener.name) for edge in self.edges if edge.is_up]
+
     # ---- frames ----
 
     def send(self, end: End, frame: Frame) -> None:

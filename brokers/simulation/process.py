@@ -15,6 +15,7 @@ from brokers.simulation.agenda import Agenda, Do
 from brokers.simulation.failure import Failure
 from brokers.simulation.network import Edge, End, Network
 from brokers.simulation.trace import Trace
+from brokers.simulation.windows import Windows
 
 if TYPE_CHECKING:
     from brokers.simulation.client import Client
@@ -29,7 +30,6 @@ class Node(Protocol):
     """What the simulator needs of a node."""
 
     deadline: float
-    counters: Counter[str]
 
     def receive(self, message: Message, *, sender: str, now: float) -> list[Effect]:
         """What to do about a message."""
@@ -38,7 +38,7 @@ class Node(Protocol):
         """What to do as time has passed."""
 
     def status(self) -> dict[str, Any]:
-        """What it holds, among it "entries"."""
+        """What it holds ("entries"), and what it has counted ("counters"), among others."""
 
 
 MakeNode = Callable[..., Node]
@@ -47,13 +47,16 @@ MakeNode = Callable[..., Node]
 class World:
     """What all processes share."""
 
-    def __init__(self, agenda: Agenda, network: Network, trace: Trace, most: int) -> None:
+    def __init__(
+        self, agenda: Agenda, network: Network, trace: Trace, windows: Windows, most: int
+    ) -> None:
         self.agenda = agenda
         self.network = network
         self.trace = trace
         self.messages = 0  #: handed to nodes
         self.most = most  #: more than that is a failure
         self.counters: Counter[str] = Counter()
+        self.windows = windows
 
 
 class Process:
@@ -100,7 +103,7 @@ class Process:
     def crash(self, silently: bool) -> None:
         """The node is gone. Its neighbours are told, unless it is the machine that went."""
         if self.node is not None:
-            self._world.counters.update(self.node.counters)
+            self._world.counters.update(self.node.status()["counters"])
         self.node = None
         self.is_paused = False
         self.inbox.clear()
@@ -111,7 +114,7 @@ class Process:
         clients = list(self.clients.values())
         self.clients.clear()
         for client in clients:
-            client.lost_connection()
+            client.lost_connection("broker crashed")
 
     def resume(self, ticks_first: bool) -> None:
         """Go on after a pause, with what has come in meanwhile."""
@@ -180,10 +183,15 @@ class Process:
         to, session, reason = effect
         end = self.links.get(to)
         if end is not None and end.session == session:
+            if self._world.windows.calm(self._world.agenda.now):
+                raise Failure("links", f"{self.name} ends a healthy link to {to}: {reason}")
             self.forget(end)
             self._world.network.closed(end, reason)
         elif to in self.clients:
-            self.clients.pop(to).lost_connection()
+            client = self.clients.pop(to)
+            if client.policy != "disconnect":
+                raise Failure("answer", f"{client} is sent away: {reason}")
+            client.lost_connection(reason)
 
     def _save(self, client: str, subscription: int, filter: str | None) -> None:
         filters = self.store.setdefault(client, {})

@@ -41,12 +41,12 @@ SMALL_TALK: Final = (Ping, Digest)
 REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
 DETOURS: Final = frozenset({"central", "rendezvous", "siena-hierarchical"})
-#: In a run with faults trees change under an event; yet more crossings than this are a loop.
-ROUNDS: Final = 8
 
-#: What else must hold of all nodes at quiet points: (nodes by name, acknowledged (broker, filter)).
-#: Raises `Failure`.
-CheckTables = Callable[[Mapping[str, Any], Sequence[tuple[str, str]]], None]
+#: What else must hold of all nodes at quiet points, given the nodes by name, (broker, filter) of
+#: all that is acknowledged, and (broker, broker) of all connections. Raises `Failure`.
+CheckTables = Callable[
+    [Mapping[str, Any], Sequence[tuple[str, str]], Sequence[tuple[str, str]]], None
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,8 @@ class _Run:
         self.trace = Trace(watched)
         self.chance = Chance(seed, "faults")
         self.network = Network(self.agenda, Chance(seed, "network"))
-        world = World(self.agenda, self.network, self.trace, options.messages + MOST_MORE)
+        most = options.messages + MOST_MORE
+        world = World(self.agenda, self.network, self.trace, self.windows, most)
         self.world = world
         width = len(str(options.brokers - 1))
         self.processes = [
@@ -132,7 +133,7 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
-        self.oracle = Oracle(self.agenda, self.windows, self._most_hops())
+        self.oracle = Oracle(self.agenda, self.windows, self._tree())
         self.trace.crossed = self.oracle.crossed
         drops = "slow" in self.faults
         self.workload = Workload(
@@ -166,11 +167,11 @@ class _Run:
         self.result.drawn = f"{shape} of {len(edges)} links; faults: {faults}"
         return edges
 
-    def _most_hops(self) -> int:
-        brokers = self.options.brokers
-        if self.faults or self.options.preset == "flooding":
-            return ROUNDS * 2 * max(1, len(self.network_edges))
-        return (2 if self.options.preset in DETOURS else 1) * max(1, brokers - 1)
+    def _tree(self) -> int:
+        """How many links an event may cross while all is well."""
+        if self.options.preset == "flooding":
+            return 2 * max(1, len(self.network_edges))
+        return (2 if self.options.preset in DETOURS else 1) * max(1, self.options.brokers - 1)
 
     def _convergence(self) -> float:
         """How long brokers have to find a fault, connect again and tell everybody."""
@@ -190,7 +191,7 @@ class _Run:
 
     def run(self) -> None:
         """Raises `Failure`."""
-        boot = self.windows.open(0.0, loses=True)
+        boot = self.windows.open(0.0, loses=False)
         for process in self.processes:
             process.start(self.settings)
         self.workload.start()
@@ -275,7 +276,7 @@ class _Run:
         self.oracle.judge(self.agenda.now)
         nodes = {one.name: one.node for one in self.processes if one.node is not None}
         if self._check_tables is not None:
-            self._check_tables(nodes, self.oracle.settled_filters())
+            self._check_tables(nodes, self.oracle.settled_filters(), self.network.pairs())
         self.workload.take_back()
         self._wait(UNDER_WAY + SWEEP)
         self.workload.leave()
@@ -305,7 +306,7 @@ class _Run:
         result, oracle = self.result, self.oracle
         for process in self.processes:
             if process.node is not None:
-                self.world.counters.update(process.node.counters)
+                self.world.counters.update(process.node.status()["counters"])
         result.story = self.trace.story
         result.messages = self.world.messages
         result.published = oracle.counts["published"]
