@@ -63,6 +63,8 @@ BROKERS_ORDER = [
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",
+    # a world to try it in
+    "simulation", "sim",
     "__init__",
 ]  # fmt: skip
 
@@ -79,7 +81,7 @@ WORLD = {
     "time",
 }
 #: The shells: module -> what of the world it is there for.
-SHELLS: dict[str, set[str]] = {"aio": WORLD, "sim": {"random"}}
+SHELLS: dict[str, set[str]] = {"aio": WORLD, "simulation": {"random", "time"}}
 
 ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
 
