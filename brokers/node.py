@@ -31,6 +31,7 @@ from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.events.flow import Flow
 from brokers.events.planes import PLANES
+from brokers.index import Index
 from brokers.link import Link
 from brokers.messages import (
     Ack,
@@ -69,7 +70,7 @@ from brokers.publications import Publications
 from brokers.settings import Settings
 from brokers.status import answer
 from brokers.subscriptions import LOCAL, Subscriptions
-from matchengine import EventError, Matcher
+from matchengine import EventError
 
 __all__ = ["Node"]
 
@@ -103,7 +104,7 @@ class Node:
         self._found = not peers  # a peer, or out of patience
         self._joined = not peers  # does everybody know of all links that are up?
         self._now = 0.0
-        self._matcher: Matcher[Any] = Matcher()
+        self._matcher: Index[Any] = Index()
         self.flow = Flow(name, incarnation, settings.window)
         self.neighbours = Neighbours(
             name, incarnation, blocks, settings, self._matcher, self.counters, self.flow.gone
@@ -137,9 +138,7 @@ class Node:
         self._now = now
         if isinstance(message, Frame):
             link = self.neighbours.next_frame(message, sender, now)
-            follow = link is None or not self._of_events(message.message, link)
-            if link is not None and follow:
-                self._from_peer(message.message, link)
+            follow = link is None or self._from_peer(message.message, link)
         elif isinstance(message, LinkUp):
             self.neighbours.up(sender, message.session, message.incarnation, now)
             follow = True
@@ -168,6 +167,16 @@ class Node:
 
     # ---- neighbours -----------------------------------------------------------------------------
 
+    def _from_peer(self, message: Peer, link: Link) -> bool:
+        """Do what a neighbour says; may anything follow from it?"""
+        try:
+            if self._of_events(message, link):
+                return False
+            self._of_interest(message, link)
+        except ProtocolError as error:
+            self.neighbours.end(link, str(error), self._now)
+        return True
+
     def _of_events(self, message: Peer, link: Link) -> bool:
         """Do what is to be done with events; nothing but `_flush` follows. False: it is another."""
         match message:
@@ -194,7 +203,7 @@ class Node:
                 return False
         return True
 
-    def _from_peer(self, message: Peer, link: Link) -> None:
+    def _of_interest(self, message: Peer, link: Link) -> None:
         sender, now = link.neighbour, self._now
         match message:
             case Record():
@@ -206,11 +215,8 @@ class Node:
             case Synced():
                 self.neighbours.synced(link)
             case Digest() | Resync() | Table() | Change() | Ack():
-                try:
-                    for answer in self.neighbours.entries.receive(sender, message, now):
-                        self.neighbours.say(sender, answer, now)
-                except ProtocolError as error:
-                    self.neighbours.end(link, str(error), now)
+                for reply in self.neighbours.entries.receive(sender, message, now):
+                    self.neighbours.say(sender, reply, now)
 
     # ---- clients --------------------------------------------------------------------------------
 
