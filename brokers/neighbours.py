@@ -259,6 +259,8 @@ class Neighbours:
         for link in list(self.links.values()):
             if link.heard_at + self._settings.dead_after <= now:
                 self.end(link, "nothing was heard for too long", now)
+            elif not link.joined and link.since + self._settings.joining <= now:
+                self.end(link, "it did not join the overlay", now)
             elif link.said_at + self._settings.heartbeat <= now:
                 self.say(link.neighbour, Ping(), now)
         if self.routes.expire(now):

@@ -31,6 +31,7 @@ from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.events.flow import Flow
 from brokers.events.planes import PLANES
+from brokers.index import Index
 from brokers.link import Link
 from brokers.messages import (
     Ack,
@@ -69,7 +70,7 @@ from brokers.publications import Publications
 from brokers.settings import Settings
 from brokers.status import answer
 from brokers.subscriptions import LOCAL, Subscriptions
-from matchengine import EventError, Matcher
+from matchengine import EventError
 
 __all__ = ["Node"]
 
@@ -103,7 +104,7 @@ class Node:
         self._found = not peers  # a peer, or out of patience
         self._joined = not peers  # does everybody know of all links that are up?
         self._now = 0.0
-        self._matcher: Matcher[Any] = Matcher()
+        self._matcher: Index[Any] = Index()
         self.flow = Flow(name, incarnation, settings.window)
         self.neighbours = Neighbours(
             name, incarnation, blocks, settings, self._matcher, self.counters, self.flow.gone
@@ -137,19 +138,16 @@ class Node:
         self._now = now
         if isinstance(message, Frame):
             link = self.neighbours.next_frame(message, sender, now)
-            if link is not None and not self._of_events(message.message, link):
-                self._from_peer(message.message, link)
-                self._follow()
-            elif link is None:
-                self._follow()
+            follow = link is None or self._from_peer(message.message, link)
         elif isinstance(message, LinkUp):
             self.neighbours.up(sender, message.session, message.incarnation, now)
-            self._follow()
+            follow = True
         elif isinstance(message, LinkDown):
             self.neighbours.down(sender, message.session, now)
-            self._follow()
+            follow = True
         else:
-            self._from_client(sender, message)
+            follow = self._from_client(sender, message)
+        if follow:
             self._follow()
         return self._flush()
 
@@ -168,6 +166,16 @@ class Node:
         return self._flush()
 
     # ---- neighbours -----------------------------------------------------------------------------
+
+    def _from_peer(self, message: Peer, link: Link) -> bool:
+        """Do what a neighbour says; may anything follow from it?"""
+        try:
+            if self._of_events(message, link):
+                return False
+            self._of_interest(message, link)
+        except ProtocolError as error:
+            self.neighbours.end(link, str(error), self._now)
+        return True
 
     def _of_events(self, message: Peer, link: Link) -> bool:
         """Do what is to be done with events; nothing but `_flush` follows. False: it is another."""
@@ -195,7 +203,7 @@ class Node:
                 return False
         return True
 
-    def _from_peer(self, message: Peer, link: Link) -> None:
+    def _of_interest(self, message: Peer, link: Link) -> None:
         sender, now = link.neighbour, self._now
         match message:
             case Record():
@@ -207,35 +215,36 @@ class Node:
             case Synced():
                 self.neighbours.synced(link)
             case Digest() | Resync() | Table() | Change() | Ack():
-                try:
-                    for answer in self.neighbours.entries.receive(sender, message, now):
-                        self.neighbours.say(sender, answer, now)
-                except ProtocolError as error:
-                    self.neighbours.end(link, str(error), now)
+                for reply in self.neighbours.entries.receive(sender, message, now):
+                    self.neighbours.say(sender, reply, now)
 
     # ---- clients --------------------------------------------------------------------------------
 
-    def _from_client(self, address: str, message: Message) -> None:
-        if isinstance(message, ClientUp):
-            try:
-                self.clients.up(address, message, self._now)
-            except ProtocolError as error:
-                self.clients.effects.append(Close(address, 0, str(error)))
-            return
+    def _from_client(self, address: str, message: Message) -> bool:
+        """Do what a client says; may anything follow from it?"""
         client = self.clients.get(address)
-        if client is None:
-            return  # its last words crossed with our Close
         try:
-            self._hear(client, message)
+            if isinstance(message, ClientUp):
+                self.clients.up(address, message, self._now)
+            elif client is not None:  # else its last words crossed with our Close
+                return self._hear(client, message)
         except ProtocolError as error:
-            self.clients.disconnect(client, str(error), self._now)
+            if client is None:
+                self.clients.effects.append(Close(address, 0, str(error)))
+            else:
+                self.clients.disconnect(client, str(error), self._now)
+        return True
 
-    def _hear(self, client: Client, message: Message) -> None:
+    def _hear(self, client: Client, message: Message) -> bool:
         match message:
-            case Publish():
-                self.publications.publish(client, message)
             case Consumed():
                 self.clients.consumed(client, message)
+                return False
+            case Publish():
+                self.publications.publish(client, message)
+                if not self.publications.changed:
+                    self._take()
+                    return False
             case Subscribe():
                 self.clients.subscribe(client, message, self._now)
             case Unsubscribe():
@@ -249,9 +258,10 @@ class Node:
             case Ask():
                 self.clients.say(client, answer(self, message))
             case Ping():
-                pass
+                return False
             case _:
                 raise ProtocolError(f"a client does not say {type(message).__name__}")
+        return True
 
     # ---- events ---------------------------------------------------------------------------------
 

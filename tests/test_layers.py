@@ -1,4 +1,4 @@
-"""Imports go downwards only. The two lists below are the whole architecture, bottom to top."""
+"""Imports go downwards only. The three lists below are the whole architecture, bottom to top."""
 
 import ast
 import re
@@ -53,10 +53,47 @@ PYTHON_ORDER = [
     "__init__", "cli", "__main__",
 ]  # fmt: skip
 
+# The same for brokers. A folder stands for all that is in it.
+BROKERS_ORDER = [
+    "errors", "messages", "greetings", "effects", "settings",
+    # how words travel
+    "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
+    # the blocks of a node
+    "index", "reduce", "overlay", "interest", "events", "link", "presets",
+    # the node
+    "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
+    "status", "node",
+    # a world to try it in
+    "simulation", "sim",
+    "__init__",
+]  # fmt: skip
+
+#: What a module that is no shell has no business with: the network, clocks, chance, threads.
+WORLD = {
+    "asyncio",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "socket",
+    "ssl",
+    "threading",
+    "time",
+}
+#: The shells: module -> what of the world it is there for.
+SHELLS: dict[str, set[str]] = {"aio": WORLD, "simulation": {"random", "time"}}
+
+ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
+
 C_FILES = sorted((ROOT / "src_c").glob("*.[ch]"))
 MODULES = sorted(
     path for suffix in ("py", "pyx", "pxd") for path in (ROOT / "matchengine").glob(f"*.{suffix}")
 )
+BROKERS = sorted((ROOT / "brokers").rglob("*.py"))
+
+
+def name_in_brokers(path: Path) -> str:
+    return path.relative_to(ROOT / "brokers").as_posix()
 
 
 @pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
@@ -75,6 +112,19 @@ def test_python_imports_go_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_matchengine_does_not_know_brokers(path: Path) -> None:
     assert not [name for name in imports(path) if name.split(".")[0] == "brokers"]
+
+
+@pytest.mark.parametrize("path", BROKERS, ids=name_in_brokers)
+def test_imports_of_brokers_go_downwards(path: Path) -> None:
+    own = path.relative_to(ROOT / "brokers").parts[0].removesuffix(".py")
+    check_order(Path(own), ours(path, "brokers"), BROKERS_ORDER)
+
+
+@pytest.mark.parametrize("path", BROKERS, ids=name_in_brokers)
+def test_only_shells_know_the_world(path: Path) -> None:
+    known = {name.split(".")[0] for name in imports(path)} & WORLD
+    own = path.relative_to(ROOT / "brokers").parts[0].removesuffix(".py")
+    assert known <= SHELLS.get(own, set()), f"{own} is no shell, or not of that kind"
 
 
 def test_the_twin_stands_alone() -> None:
@@ -103,6 +153,7 @@ def test_errors_import_nothing() -> None:
         ("from matchengine._c cimport (", ["_c"]),
         ("cimport matchengine._c as c", ["_c"]),
         ("import json", []),
+        ("from brokers import errors", []),
     ],
 )
 def test_how_imports_are_read(line: str, names: list[str], tmp_path: Path) -> None:
@@ -110,6 +161,15 @@ def test_how_imports_are_read(line: str, names: list[str], tmp_path: Path) -> No
     page = tmp_path / f"page.{suffix}"
     page.write_text(line + "\n", encoding="utf-8")
     assert ours(page) == names
+
+
+def test_how_imports_of_brokers_are_read(tmp_path: Path) -> None:
+    page = tmp_path / "page.py"
+    page.write_text(
+        "from brokers import messages as m, x\nfrom brokers.wire import encode\n"
+        "if TYPE_CHECKING:\n    from brokers.node import Node\n"
+    )
+    assert sorted(ours(page, "brokers")) == ["messages", "wire"]
 
 
 def check_order(path: Path, names: list[str], order: list[str]) -> None:
@@ -121,17 +181,17 @@ def check_order(path: Path, names: list[str], order: list[str]) -> None:
     assert not wrong, f"{path.name} imports upwards: {', '.join(wrong)}"
 
 
-def ours(path: Path) -> list[str]:
-    """Which modules of matchengine does this file import?"""
+def ours(path: Path, package: str = "matchengine") -> list[str]:
+    """Which modules of the package does this file import?"""
     parts = [name.split(".") for name in imports(path)]
-    return [p[1] if len(p) > 1 else "__init__" for p in parts if p[0] == "matchengine"]
+    return [p[1] if len(p) > 1 else "__init__" for p in parts if p[0] == package]
 
 
 def imports(path: Path) -> Iterator[str]:
     """The dotted names that a file imports; relative ones are completed."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
-        nodes = ast.walk(ast.parse(text))
+        nodes = executed(ast.parse(text))
     else:
         nodes = cython_imports(text)
     for node in nodes:
@@ -140,11 +200,21 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "matchengine" * bool(node.level) + "." * bool(node.level and node.module)
             module += node.module or ""
-            if module == "matchengine":
-                known = [a.name for a in node.names if a.name in PYTHON_ORDER]
+            if module in ORDERS:
+                known = [a.name for a in node.names if a.name in ORDERS[module]]
                 yield from (f"{module}.{name}" for name in known or ["__init__"])
             else:
                 yield module
+
+
+def executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes, except what only a type checker sees."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            waiting += ast.iter_child_nodes(node)
 
 
 def cython_imports(text: str) -> Iterator[ast.stmt]:

@@ -113,7 +113,7 @@ class Routes:
         return branches
 
     def ways(self) -> tuple[Branch, ...]:
-        """The next hops from here to every broker: by the present topology, then by earlier ones."""
+        """The next hops from here: by the present topology, then by earlier ones."""
         if self._ways is None:
             here = self.current.branches(self.name, self.name).items()
             present = tuple(Branch(child, self.mask(brokers)) for child, brokers in here)
