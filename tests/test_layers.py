@@ -59,10 +59,12 @@ BROKERS_ORDER = [
     # how words travel
     "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
     # the blocks of a node
-    "reduce", "overlay", "interest", "events", "link", "presets",
+    "index", "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",
+    # a world to try it in
+    "simulation", "sim",
     "__init__",
 ]  # fmt: skip
 
@@ -79,7 +81,7 @@ WORLD = {
     "time",
 }
 #: The shells: module -> what of the world it is there for.
-SHELLS: dict[str, set[str]] = {"aio": WORLD, "sim": {"random"}}
+SHELLS: dict[str, set[str]] = {"aio": WORLD, "simulation": {"random", "time"}}
 
 ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
 

@@ -6,9 +6,10 @@
                                 │
                         all acknowledged: settled, and those who wait are told
 
-An entry goes where its targets are (`targets.py`), down the tree of its origin, never back to a
-holder. It is settled when all that it is exported to have acknowledged it, and is then acknowledged
-to the neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
+An entry goes where its targets are (`targets.py`), down the tree of its origin. (While several
+trees are in use two brokers may pass it to each other; that ends with the older tree.) It is
+settled when all that it is exported to have acknowledged it, and is then acknowledged to the
+neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
 everywhere (Dijkstra and Scholten 1980, diffusing computations). A link that is down is not waited
 for.
 
@@ -18,7 +19,6 @@ broker, and stands for one or more entries here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from brokers.errors import ProtocolError
@@ -62,7 +62,6 @@ class Entries:
         targets: Targets,
         matcher: Matcher[object],
         new_reducer: Callable[[], Reducer[Key]] | None,
-        counters: Counter[str],
     ) -> None:
         self._name = name
         self._incarnation = incarnation
@@ -70,12 +69,12 @@ class Entries:
         self._targets = targets
         self._matcher = matcher
         self._new_reducer = new_reducer
-        self._counters = counters
         self._entries: dict[Key, Entry] = {}
         self._by_origin: dict[str, dict[Key, Entry]] = {}
         self._rerouted: dict[str, tuple[Branch, ...]] = {}  # by which branches they were routed
         self._unsettled: dict[Key, Entry] = {}
         self._acks: dict[str, list[Key]] = {}
+        self._changed: dict[str, Export] = {}  # may have something to say
         self.exports: dict[str, Export] = {}
         self.imports: dict[str, Import] = {}
         #: Own entries that have settled since somebody looked.
@@ -133,16 +132,16 @@ class Entries:
             wanted = tuple(
                 branch.neighbour
                 for branch in self._routes.branches(entry.key.origin)
-                if branch.below & entry.targets and branch.neighbour not in entry.holders
+                if branch.below & entry.targets
             )
         if wanted == entry.exported:
             return
         for neighbour in wanted:
             if neighbour not in entry.exported:
-                self._export(neighbour).want(entry.key, entry.filter, entry.text)
+                self._changing(neighbour).want(entry.key, entry.filter, entry.text)
         for neighbour in entry.exported:
             if neighbour not in wanted:
-                self._export(neighbour).unwant(entry.key)
+                self._changing(neighbour).unwant(entry.key)
         entry.exported = wanted
 
     def _export(self, neighbour: str) -> Export:
@@ -150,6 +149,10 @@ class Entries:
         if export is None:
             reducer = self._new_reducer() if self._new_reducer else None
             export = self.exports[neighbour] = Export(reducer, self._name, self._incarnation)
+        return export
+
+    def _changing(self, neighbour: str) -> Export:
+        export = self._changed[neighbour] = self._export(neighbour)
         return export
 
     def reroute(self) -> None:
@@ -208,7 +211,11 @@ class Entries:
         """What to say first on a link."""
         self.imports.setdefault(neighbour, Import())
         self._acks.pop(neighbour, None)
-        return self._export(neighbour).open()
+        return self._changing(neighbour).open()
+
+    def digest(self, neighbour: str) -> Digest:
+        """What the neighbour should hold."""
+        return self._export(neighbour).digest()
 
     def link_down(self, neighbour: str) -> None:
         """Nobody is waited for there any more; both tables are kept for when it comes back."""
@@ -226,7 +233,7 @@ class Entries:
             del self.exports[neighbour]
 
     def receive(
-        self, neighbour: str, message: Digest | Resync | Table | Change | Ack, now: float
+        self, neighbour: str, message: Resync | Table | Change | Ack, now: float
     ) -> Iterable[Peer]:
         """Do what a neighbour says of its table or ours; return what to answer at once.
 
@@ -244,10 +251,6 @@ class Entries:
                 for key in self._export(neighbour).acknowledge(message):
                     if (entry := self._unsettled.get(key)) is not None:
                         self._settle(entry)
-            case Digest():
-                if message != table.digest():
-                    self._counters["resynchronisations"] += 1
-                    return [Resync()]
             case Resync():
                 return self._export(neighbour).whole()
             case Table():
@@ -291,9 +294,11 @@ class Entries:
 
     def flush(self) -> Iterator[tuple[str, Peer]]:
         """All that has to be said about tables, in order; nothing is said twice."""
-        for neighbour, export in self.exports.items():
-            for change in export.changes():
-                yield neighbour, change
+        if self._changed:
+            changed, self._changed = self._changed, {}
+            for neighbour, export in changed.items():
+                for change in export.changes():
+                    yield neighbour, change
         if self._acks:
             acks, self._acks = self._acks, {}
             for neighbour, keys in acks.items():
