@@ -1,0 +1,1 @@
+"""Who learns of which subscription: entries, the tables of links, and what guides them."""
