@@ -20,8 +20,9 @@ from typing import Any, Final
 from brokers.errors import ProtocolError
 from brokers.greetings import MAGIC, VERSION, Accept, BrokerHello, ClientHello, Goodbye
 from brokers.messages import Frame, FromClient, ToClient
+from brokers.wire_batches import read_fast, write_fast
 from brokers.wire_fields import Malformed
-from brokers.wire_layouts import CODES, FRAME_MOST, LAYOUTS, Layout, Speaker
+from brokers.wire_layouts import CODES, FRAME_MOST, LAYOUTS, Speaker
 
 __all__ = ["Decoder", "Speaker", "Word", "encode"]
 
@@ -57,7 +58,7 @@ def body_of(word: Any) -> tuple[int, bytes]:
     """A word's type, and its fields as bytes."""
     layout = LAYOUTS[type(word)]
     try:
-        body = layout.row.write(word)
+        body = write_fast(word) or layout.row.write(word)
     except ValueError as error:
         raise ValueError(f"{layout.row.label}.{error}") from None
     if isinstance(word, HELLOS):
@@ -134,18 +135,21 @@ class Decoder:
                 if end - at < NUMBERS.size:
                     raise Malformed(at, "the frame ends before its session and number")
                 session, number = NUMBERS.unpack_from(data, at)
-                return Frame(session, number, read(layout, data, at + NUMBERS.size, end))
+                return Frame(session, number, read(word, data, at + NUMBERS.size, end))
             if word in HELLOS:
                 at = check_version(data, at, end)
-            return read(layout, data, at, end)  # type: ignore[no-any-return]
+            return read(word, data, at, end)  # type: ignore[no-any-return]
         except Malformed as error:
             place = f"{layout.row.label}, byte {error.at - begin}"
             raise ProtocolError(f"{place}: {error}") from None
 
 
-def read(layout: Layout, data: bytes, at: int, end: int) -> Any:
+def read(word: type[Any], data: bytes, at: int, end: int) -> Any:
     """The word whose fields are data[at:end]."""
-    found, after = layout.row.read(data, at, end)
+    fast = read_fast(word, data, at, end)
+    if fast is not None:
+        return fast
+    found, after = LAYOUTS[word].row.read(data, at, end)
     if after != end:
         raise Malformed(after, f"{end - after} bytes behind the last field")
     return found

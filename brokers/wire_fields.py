@@ -167,6 +167,7 @@ def encode_name(name: str) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=4_096)
 def encode_broker(name: str) -> bytes:
     """The bytes of a name that is not an address."""
     if name.startswith("#"):
@@ -174,6 +175,7 @@ def encode_broker(name: str) -> bytes:
     return encode_name(name)
 
 
+@lru_cache(maxsize=4_096)
 def decode_broker(raw: bytes) -> str:
     """The name of a broker, or the one that a client gives itself."""
     name = decode_name(raw)

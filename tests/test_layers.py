@@ -1,4 +1,4 @@
-"""Imports go downwards only. The two lists below are the whole architecture, bottom to top."""
+"""Imports go downwards only. The three lists below are the whole architecture, bottom to top."""
 
 import ast
 import re
@@ -53,10 +53,35 @@ PYTHON_ORDER = [
     "__init__", "cli", "__main__",
 ]  # fmt: skip
 
+# The same for brokers, which may also import all of matchengine that it exports.
+BROKERS_ORDER = [
+    "errors", "messages", "greetings", "effects", "settings",
+    "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
+    "__init__",
+]  # fmt: skip
+
+#: What a module that is no shell has no business with: the network, clocks, chance, threads.
+WORLD = {
+    "asyncio",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "socket",
+    "ssl",
+    "threading",
+    "time",
+}
+#: The shells: module -> what of the world it is there for.
+SHELLS: dict[str, set[str]] = {"aio": WORLD, "sim": {"random"}}
+
+ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
+
 C_FILES = sorted((ROOT / "src_c").glob("*.[ch]"))
 MODULES = sorted(
     path for suffix in ("py", "pyx", "pxd") for path in (ROOT / "matchengine").glob(f"*.{suffix}")
 )
+BROKERS = sorted((ROOT / "brokers").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
@@ -75,6 +100,19 @@ def test_python_imports_go_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_matchengine_does_not_know_brokers(path: Path) -> None:
     assert not [name for name in imports(path) if name.split(".")[0] == "brokers"]
+
+
+@pytest.mark.parametrize("path", BROKERS, ids=lambda path: path.name)
+def test_imports_of_brokers_go_downwards(path: Path) -> None:
+    check_order(path, ours(path, "brokers"), BROKERS_ORDER)
+    theirs = {name for name in imports(path) if name.split(".")[0] == "matchengine"}
+    assert theirs <= {"matchengine"}, "brokers use what matchengine exports"
+
+
+@pytest.mark.parametrize("path", BROKERS, ids=lambda path: path.name)
+def test_only_shells_know_the_world(path: Path) -> None:
+    known = {name.split(".")[0] for name in imports(path)} & WORLD
+    assert known <= SHELLS.get(path.stem, set()), f"{path.name} is no shell, or not of that kind"
 
 
 def test_the_twin_stands_alone() -> None:
@@ -103,6 +141,7 @@ def test_errors_import_nothing() -> None:
         ("from matchengine._c cimport (", ["_c"]),
         ("cimport matchengine._c as c", ["_c"]),
         ("import json", []),
+        ("from brokers import errors", []),
     ],
 )
 def test_how_imports_are_read(line: str, names: list[str], tmp_path: Path) -> None:
@@ -110,6 +149,12 @@ def test_how_imports_are_read(line: str, names: list[str], tmp_path: Path) -> No
     page = tmp_path / f"page.{suffix}"
     page.write_text(line + "\n", encoding="utf-8")
     assert ours(page) == names
+
+
+def test_how_imports_of_brokers_are_read(tmp_path: Path) -> None:
+    page = tmp_path / "page.py"
+    page.write_text("from brokers import messages as m, x\nfrom brokers.wire import encode\n")
+    assert ours(page, "brokers") == ["messages", "wire"]
 
 
 def check_order(path: Path, names: list[str], order: list[str]) -> None:
@@ -121,10 +166,10 @@ def check_order(path: Path, names: list[str], order: list[str]) -> None:
     assert not wrong, f"{path.name} imports upwards: {', '.join(wrong)}"
 
 
-def ours(path: Path) -> list[str]:
-    """Which modules of matchengine does this file import?"""
+def ours(path: Path, package: str = "matchengine") -> list[str]:
+    """Which modules of the package does this file import?"""
     parts = [name.split(".") for name in imports(path)]
-    return [p[1] if len(p) > 1 else "__init__" for p in parts if p[0] == "matchengine"]
+    return [p[1] if len(p) > 1 else "__init__" for p in parts if p[0] == package]
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -140,8 +185,8 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "matchengine" * bool(node.level) + "." * bool(node.level and node.module)
             module += node.module or ""
-            if module == "matchengine":
-                known = [a.name for a in node.names if a.name in PYTHON_ORDER]
+            if module in ORDERS:
+                known = [a.name for a in node.names if a.name in ORDERS[module]]
                 yield from (f"{module}.{name}" for name in known or ["__init__"])
             else:
                 yield module
