@@ -21,8 +21,8 @@ class Link:
     """One connection to a neighbour that is up."""
 
     __slots__ = (
-        "heard_at", "incarnation", "joined", "neighbour", "next_in", "next_out", "said_at",
-        "session", "since", "synced",
+        "events_in", "events_out", "heard_at", "incarnation", "joined", "neighbour", "next_in",
+        "next_out", "said_at", "session", "since", "synced",
     )  # fmt: skip
 
     def __init__(self, neighbour: str, session: int, incarnation: int, now: float) -> None:
@@ -31,6 +31,7 @@ class Link:
         self.incarnation = incarnation
         self.since = self.heard_at = self.said_at = now
         self.next_in = self.next_out = 1
+        self.events_in = self.events_out = 0
         self.synced = False  #: has the neighbour sent all records that we lacked?
         self.joined = False  #: and is the link in the topology, as everybody will see it?
 

@@ -30,3 +30,5 @@ class Settings:
     adverts: int = 256
     #: Subscriptions of one client.
     subscriptions: int = 100_000
+    #: Preset rendezvous: events and subscriptions meet by the value of this attribute.
+    key: str = "key"

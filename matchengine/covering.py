@@ -72,6 +72,18 @@ def merge(f: Filter | str, g: Filter | str, /) -> Filter | None:
         return None
 
 
+def values_of(f: Filter, path: str) -> tuple[object, ...] | None:
+    """The constants of which `f` needs one at `path`; None where it does not say.
+
+    Looks at the operands of the outermost AND for ``=`` and IN.
+    """
+    for operand in _cover.conjuncts(f._ir):
+        (op, at, constants), *rest = _filters.nodes(operand)
+        if at == path and not rest and op in ("=", "IN"):
+            return constants
+    return None
+
+
 def _filter(f: Filter | str) -> Filter:
     if isinstance(f, Filter):
         return f
@@ -86,7 +98,7 @@ Number = int | float
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """All values of a type from `low` to `high`; None is no end, and always open."""
 
     low: Number | str | None
@@ -94,11 +106,11 @@ class _Span:
     low_closed: bool = False
     high_closed: bool = False
 
-    def touches(self, other: _Span) -> bool:
+    def touches(self, other: Span) -> bool:
         """Do the two make one span?"""
         return self._reaches(other) and other._reaches(self)
 
-    def _reaches(self, other: _Span) -> bool:
+    def _reaches(self, other: Span) -> bool:
         """Is there no gap between our end and the other's beginning?"""
         if self.high is None or other.low is None:
             return True
@@ -106,14 +118,14 @@ class _Span:
             return self.high_closed or other.low_closed
         return self.high > other.low  # type: ignore[operator]
 
-    def union(self, other: _Span) -> _Span:
+    def union(self, other: Span) -> Span:
         """Both, where they touch."""
         first, last = self, self
         if not _begins_by(self, other):
             first = other
         if not _ends_by(self, other):
             last = other
-        return _Span(first.low, last.high, first.low_closed, last.high_closed)
+        return Span(first.low, last.high, first.low_closed, last.high_closed)
 
     def condition(self, path: str) -> bytes | None:
         """As one condition, if there is one."""
@@ -128,7 +140,7 @@ class _Span:
         return None
 
 
-def _begins_by(a: _Span, b: _Span) -> bool:
+def _begins_by(a: Span, b: Span) -> bool:
     if a.low is None or b.low is None:
         return a.low is None
     if a.low == b.low:
@@ -136,7 +148,7 @@ def _begins_by(a: _Span, b: _Span) -> bool:
     return a.low < b.low  # type: ignore[operator]
 
 
-def _ends_by(a: _Span, b: _Span) -> bool:
+def _ends_by(a: Span, b: Span) -> bool:
     if a.high is None or b.high is None:
         return a.high is None
     if a.high == b.high:
@@ -144,17 +156,17 @@ def _ends_by(a: _Span, b: _Span) -> bool:
     return a.high > b.high  # type: ignore[operator]
 
 
-def _span_of(op: str, constants: tuple[object, ...]) -> _Span | None:
+def span_of(op: str, constants: tuple[object, ...]) -> Span | None:
     a = constants[0] if constants else None
     if not isinstance(a, int | float | str):
         return None
     match op:
         case "<" | "<=":
-            return _Span(None, a, high_closed=op == "<=")
+            return Span(None, a, high_closed=op == "<=")
         case ">" | ">=":
-            return _Span(a, None, low_closed=op == ">=")
+            return Span(a, None, low_closed=op == ">=")
         case "BETWEEN":
-            return _Span(a, constants[1], True, True)  # type: ignore[arg-type]
+            return Span(a, constants[1], True, True)  # type: ignore[arg-type]
     return None
 
 
@@ -170,9 +182,9 @@ def _unite(one: bytes, other: bytes) -> bytes | None:
         list(some) if name in ("=", "IN") else None
         for name, some in ((op, constants), (other_op, other_constants))
     ]
-    span, other_span = _span_of(op, constants), _span_of(other_op, other_constants)
+    span, other_span = span_of(op, constants), span_of(other_op, other_constants)
     if members[0] is not None and members[1] is not None:
-        return _filters.leaf("IN", path, tuple(_distinct(members[0] + members[1])))
+        return _filters.leaf("IN", path, tuple(distinct(members[0] + members[1])))
     if span is not None and other_span is not None:
         return _unite_spans(path, span, other_span)
     if span is not None and members[1] is not None:
@@ -182,29 +194,29 @@ def _unite(one: bytes, other: bytes) -> bytes | None:
     return None
 
 
-def _distinct(members: list[object]) -> list[object]:
+def distinct(members: list[object]) -> list[object]:
     """Each value once, in order; True is not 1."""
     return list({(isinstance(member, bool), member): member for member in members}.values())
 
 
-def _same_type(a: object, b: object) -> bool:
+def same_type(a: object, b: object) -> bool:
     if isinstance(a, bool) or isinstance(b, bool):
         return False
     return isinstance(a, str) == isinstance(b, str)
 
 
-def _unite_spans(path: str, a: _Span, b: _Span) -> bytes | None:
-    if not _same_type(a.low if a.high is None else a.high, b.low if b.high is None else b.high):
+def _unite_spans(path: str, a: Span, b: Span) -> bytes | None:
+    if not same_type(a.low if a.high is None else a.high, b.low if b.high is None else b.high):
         return None
     return a.union(b).condition(path) if a.touches(b) else None
 
 
-def _unite_members(path: str, span: _Span, members: list[object]) -> bytes | None:
+def _unite_members(path: str, span: Span, members: list[object]) -> bytes | None:
     """Values that lie in the span, or close its ends."""
     for member in members:
-        if not _same_type(member, span.low if span.high is None else span.high):
+        if not same_type(member, span.low if span.high is None else span.high):
             return None
-        point = _Span(member, member, True, True)  # type: ignore[arg-type]
+        point = Span(member, member, True, True)  # type: ignore[arg-type]
         if not span.touches(point):
             return None
         span = span.union(point)

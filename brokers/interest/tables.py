@@ -5,9 +5,9 @@
                                    ▲ ──Digest────────►   │
                                    └──────Ack / Resync───┘
 
-An Import is the neighbour's Export, a little later. While a link is up, changes keep them in step.
-When it has come up again, the exporter says how many entries there should be and a sum of their
-hashes; the importer, which has kept its copy, asks for the whole table when it holds something else.
+An Import is the neighbour's Export, a little later. While a link is up, changes keep them in
+step. When it has come up again, the exporter says how many entries there should be and a sum of
+their hashes; the importer, which has kept its copy, asks for the whole table when it holds another.
 Entries are acknowledged once they are in place wherever they had to go on to.
 """
 
@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Protocol
 
-from brokers.messages import Ack, Change, Digest, Key, Peer, Resync, Table
+from brokers.messages import Ack, Change, Digest, Key, Peer, Table
+from brokers.reduce import Change as Reduced
 from brokers.reduce import Reducer
 from matchengine import Filter
 
@@ -77,10 +77,6 @@ class Import(_Contents):
         return whole
 
 
-class ReducerOfKeys(Protocol):
-    """What an export asks of a reducer; see `brokers.reduce`."""
-
-
 class Export(_Contents):
     """What we want a neighbour to know: entries that are wanted there, reduced or as they are."""
 
@@ -110,10 +106,10 @@ class Export(_Contents):
         else:
             self._apply(self._reducer.remove(key))
 
-    def _apply(self, change: object) -> None:
-        for number, filter in change.added:  # type: ignore[attr-defined]
+    def _apply(self, change: Reduced) -> None:
+        for number, filter in change.added:
             self._add(self._own(number), str(filter))
-        for number in change.dropped:  # type: ignore[attr-defined]
+        for number in change.dropped:
             self._drop(self._own(number))
 
     def _own(self, number: int) -> Key:

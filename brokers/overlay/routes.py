@@ -121,6 +121,10 @@ class Routes:
             return ()
         return tuple(self.current.branches(root, self.name))
 
+    def topologies(self) -> list[Topology]:
+        """All that are kept, the present one last."""
+        return [topology for _, topology in self._views]
+
     def known(self, broker: str) -> bool:
         """Is the broker in a topology that is still kept?"""
         return any(broker in topology for _, topology in self._views)

@@ -1,0 +1,246 @@
+"""The clients of a broker: who is there, what each wants, and what is said to it.
+
+What has to be said to clients collects in `effects`; deliveries collect in the outboxes of the
+clients' queues until `flush`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from brokers.effects import Close, Effect, Save, Send
+from brokers.errors import ProtocolError
+from brokers.events.flow import Flow
+from brokers.messages import (
+    ClientUp,
+    Consumed,
+    Deliver,
+    Done,
+    Event,
+    Failed,
+    Lost,
+    Policy,
+    Subscribe,
+    ToClient,
+    Unsubscribe,
+    Welcome,
+)
+from brokers.publisher import Publisher
+from brokers.settings import Settings
+from brokers.subscriber import Subscriber
+from brokers.subscriptions import Subscription, Subscriptions
+from matchengine import MatchEngineError, parse
+
+__all__ = ["Client", "Clients"]
+
+#: Publishers of which the last event is remembered; beyond, the one first heard of is forgotten.
+_PUBLISHERS = 65_536
+
+
+class Client:
+    """One connection of a client."""
+
+    __slots__ = ("address", "durable", "name", "publisher", "subscriber", "subscriptions")
+
+    def __init__(self, address: str, name: str | None, subscriber: Subscriber) -> None:
+        self.address = address
+        self.durable = name is not None
+        self.name = name if name is not None else address
+        self.subscriber = subscriber
+        self.publisher = Publisher()
+        self.subscriptions: dict[int, Subscription] = {}
+
+
+class Clients:
+    """All clients of one broker."""
+
+    def __init__(
+        self,
+        broker: str,
+        settings: Settings,
+        saved: Mapping[str, Mapping[int, str]],
+        subscriptions: Subscriptions,
+        flow: Flow,
+        counters: Counter[str],
+    ) -> None:
+        self._broker = broker
+        self._settings = settings
+        self._saved = {name: dict(filters) for name, filters in saved.items()}
+        self._subscriptions = subscriptions
+        self._flow = flow
+        self._counters = counters
+        self._by_address: dict[str, Client] = {}
+        self._by_name: dict[str, Client] = {}
+        self._touched: dict[str, Client] = {}  # something is to be sent to them
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}  # what was delivered last
+        self.effects: list[Effect] = []
+        self.overrun: list[Client] = []  #: whose policy is to be disconnected now
+        self.left: Callable[[Client], None] = lambda client: None  #: is told who has gone
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(self._by_address.values())
+
+    def __len__(self) -> int:
+        return len(self._by_address)
+
+    def get(self, address: str) -> Client | None:
+        """The client at an address, if it is still there."""
+        return self._by_address.get(address)
+
+    def say(self, client: Client, message: ToClient) -> None:
+        """Say something to a client."""
+        self.effects.append(Send(client.address, message))
+
+    # ---- coming and going -----------------------------------------------------------------------
+
+    def up(self, address: str, message: ClientUp, now: float) -> None:
+        """A client has connected; one of its name that is here already has to go."""
+        if message.policy not in Policy.ALL:
+            raise ProtocolError(f"a policy is one of {', '.join(Policy.ALL)}, not {message.policy}")
+        if message.limit < 1:
+            raise ProtocolError(f"a queue holds at least one event, not {message.limit}")
+        if message.name is not None and (other := self._by_name.get(message.name)) is not None:
+            self.disconnect(other, f"{message.name} has connected from elsewhere", now)
+        client = Client(address, message.name, Subscriber(message.policy, message.limit))
+        self._by_address[address] = client
+        saved: dict[int, str] = {}
+        if message.name is not None:
+            self._by_name[message.name] = client
+            saved = self._saved.get(message.name, {})
+        self.say(client, Welcome(self._broker, client.name, tuple(saved.items())))
+        for number, text in saved.items():
+            client.subscriptions[number] = self._subscriptions.add(
+                address, number, parse(text), None, now
+            )
+
+    def down(self, client: Client, now: float) -> None:
+        """A client has gone. What it left behind is kept if it has a name."""
+        del self._by_address[client.address]
+        if client.durable:
+            del self._by_name[client.name]
+        self._touched.pop(client.address, None)
+        self._flow.release(client.address)
+        self.left(client)
+        for subscription in client.subscriptions.values():
+            self._subscriptions.remove(subscription, now)
+
+    def disconnect(self, client: Client, reason: str, now: float) -> None:
+        """Send a client away."""
+        self._counters[f"disconnected: {reason}"] += 1
+        self.down(client, now)
+        self.effects.append(Close(client.address, 0, reason))
+
+    # ---- what it wants --------------------------------------------------------------------------
+
+    def subscribe(self, client: Client, message: Subscribe, now: float) -> None:
+        """Begin a subscription, or give one another filter."""
+        try:
+            filter = parse(message.filter)
+        except MatchEngineError as error:
+            self.say(client, Failed(message.request, type(error).__name__, str(error)))
+            return
+        known = client.subscriptions.get(message.subscription)
+        if known is not None:
+            self._subscriptions.change(known, filter, message.request, now)
+        elif len(client.subscriptions) >= self._settings.subscriptions:
+            text = f"a client has at most {self._settings.subscriptions:,} subscriptions"
+            self.say(client, Failed(message.request, "LimitExceeded", text))
+        else:
+            client.subscriptions[message.subscription] = self._subscriptions.add(
+                client.address, message.subscription, filter, message.request, now
+            )
+
+    def unsubscribe(self, client: Client, message: Unsubscribe, now: float) -> None:
+        """End a subscription. Requests of it that were not answered are done with."""
+        subscription = client.subscriptions.pop(message.subscription, None)
+        if subscription is None:
+            text = f"there is no subscription {message.subscription}"
+            self.say(client, Failed(message.request, "UnknownSubscription", text))
+            return
+        self._subscriptions.remove(subscription, now)
+        if client.durable and message.subscription in self._saved.get(client.name, ()):
+            del self._saved[client.name][message.subscription]
+            self.effects.append(Save(client.name, message.subscription, None))
+        for request in subscription.requests:
+            self.say(client, Failed(request, "UnknownSubscription", "it was ended meanwhile"))
+        self.say(client, Done(message.request))
+
+    def settled(self, subscription: Subscription) -> None:
+        """A subscription is message-complete: its requests are done."""
+        client = self._by_address[subscription.address]
+        if client.durable:
+            text = str(subscription.filter)
+            saved = self._saved.setdefault(client.name, {})
+            if saved.get(subscription.number) != text:
+                saved[subscription.number] = text
+                self.effects.append(Save(client.name, subscription.number, text))
+        for request in subscription.requests:
+            self.say(client, Done(request))
+        subscription.requests.clear()
+
+    # ---- what it gets ---------------------------------------------------------------------------
+
+    def deliver(self, event: Event, slots: list[int]) -> None:
+        """Queue an event for the subscriptions in these slots."""
+        stream = (event.source, event.publisher)
+        place = (event.incarnation, event.sequence)
+        if self._last.get(stream, place) > place:
+            self._counters["dropped: after a later one of its publisher"] += len(slots)
+            return
+        self._last[stream] = place
+        if len(self._last) > _PUBLISHERS:
+            del self._last[next(iter(self._last))]
+        if len(slots) == 1:
+            subscription = self._subscriptions.at(slots[0])
+            if subscription is not None:
+                self._queue(subscription.address, event, (subscription.number,))
+            return
+        wanted: dict[str, list[int]] = {}
+        for slot in slots:
+            subscription = self._subscriptions.at(slot)
+            if subscription is not None:
+                wanted.setdefault(subscription.address, []).append(subscription.number)
+        for address, numbers in wanted.items():
+            self._queue(address, event, tuple(sorted(numbers)))
+
+    def _queue(self, address: str, event: Event, numbers: tuple[int, ...]) -> None:
+        client = self._by_address[address]
+        subscriber = client.subscriber
+        self._touched[address] = client
+        if not subscriber.deliver(event, numbers):
+            self.overrun.append(client)
+        elif subscriber.queue and subscriber.long and subscriber.policy == Policy.BLOCK:
+            self._flow.hold(event, address)
+
+    def consumed(self, client: Client, message: Consumed) -> None:
+        """A client has room again."""
+        if not client.subscriber.consumed(message.total):
+            raise ProtocolError(f"{client.name} has consumed {message.total} of fewer events")
+        if client.subscriber.outbox:
+            self._touched[client.address] = client
+        if not client.subscriber.long:
+            self._flow.release(client.address)
+
+    def cut(self, now: float) -> None:
+        """Send those away whose queues were full and who asked for that."""
+        overrun, self.overrun = self.overrun, []
+        for client in overrun:
+            if client.address in self._by_address:
+                self._counters["dropped: queue full: disconnected"] += 1
+                self.disconnect(client, "its queue was full", now)
+
+    def flush(self) -> list[Effect]:
+        """All that is to be said to clients, in order."""
+        if self._touched:
+            touched, self._touched = self._touched, {}
+            for client in touched.values():
+                subscriber = client.subscriber
+                if subscriber.outbox:
+                    outbox, subscriber.outbox = subscriber.outbox, []
+                    self.effects.append(Send(client.address, Deliver(tuple(outbox))))
+                for reason, more in subscriber.losses().items():
+                    self._counters[f"dropped: {reason}"] += more
+                    self.say(client, Lost(reason, subscriber.dropped[reason]))
+        effects, self.effects = self.effects, []
+        return effects

@@ -1,0 +1,351 @@
+"""A broker without clock, socket, thread or chance: (time, message) in, effects out.
+
+                  links, records, tables                      clients
+                          │                                      │
+    Database ──► Routes ──┴──► Entries ◄──reduced── Subscriptions┤
+        ▲          │  │           │                              │
+        │          │  └► Settling ┴──"everybody has answered"──► Publications ──► Flow
+     own record    │                                                 │
+        ▲          └────────► event plane ◄──────────────────────────┘
+        └── Publications' adverts
+
+Each block is told what has happened and says what follows; the node only puts these in order:
+
+1. what others must know of a change before they get anything that relies on it (records),
+2. what that changes in the tables of links,
+3. what is settled by now, and with it subscriptions, adverts and publications,
+4. events, deliveries, credits.
+
+Links keep this order, and nearly every promise rests on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from brokers.clients import Client, Clients
+from brokers.effects import Close, Effect
+from brokers.errors import ProtocolError
+from brokers.events.duplicates import Duplicates
+from brokers.events.flow import Flow
+from brokers.events.planes import PLANES
+from brokers.link import Link
+from brokers.messages import (
+    Ack,
+    Addressed,
+    Advertise,
+    Ask,
+    Change,
+    ClientDown,
+    ClientUp,
+    Consumed,
+    Credit,
+    Digest,
+    Event,
+    Events,
+    Frame,
+    LinkDown,
+    LinkUp,
+    Message,
+    Peer,
+    Ping,
+    Probe,
+    Publish,
+    Record,
+    Resync,
+    Settled,
+    Subscribe,
+    Summary,
+    Synced,
+    Table,
+    Unadvertise,
+    Unsubscribe,
+)
+from brokers.neighbours import Neighbours
+from brokers.presets import PRESETS
+from brokers.publications import Publications
+from brokers.settings import Settings
+from brokers.status import answer
+from brokers.subscriptions import LOCAL, Subscriptions
+from matchengine import EventError, Matcher
+
+__all__ = ["Node"]
+
+
+class Node:
+    """One broker of an overlay."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        incarnation: int,
+        preset: str = "default",
+        settings: Settings = Settings(),  # noqa: B008  it is frozen
+        peers: int = 0,
+        saved: Mapping[str, Mapping[int, str]] = {},
+    ) -> None:
+        """Begin a new incarnation of the broker `name`, greater than all earlier ones.
+
+        It takes nothing from clients while it has found none of its `peers`, or until
+        `settings.patience`. `saved` are the subscriptions of named clients.
+        """
+        blocks = PRESETS[preset]
+        self.name = name
+        self.incarnation = incarnation
+        self.preset = preset
+        self.settings = settings
+        self.counters: Counter[str] = Counter()
+        self.deadline = 0.0  #: when `tick` is wanted next
+        self._alone_until: float | None = None if peers else 0.0
+        self._found = not peers  # a peer, or out of patience
+        self._joined = not peers  # does everybody know of all links that are up?
+        self._now = 0.0
+        self._matcher: Matcher[Any] = Matcher()
+        self.flow = Flow(name, incarnation, settings.window)
+        self.neighbours = Neighbours(
+            name, incarnation, blocks, settings, self._matcher, self.counters, self.flow.gone
+        )
+        self.subscriptions = Subscriptions(
+            name, incarnation, blocks.edge, self.neighbours.entries, self._matcher
+        )
+        self.clients = Clients(name, settings, saved, self.subscriptions, self.flow, self.counters)
+        self._plane = PLANES[blocks.plane](
+            self.neighbours.routes,
+            self.neighbours.links,
+            self._find,
+            self.clients.deliver,
+            Duplicates(settings.duplicates, self.counters),
+            self.counters,
+            settings.key,
+        )
+        self.publications = Publications(
+            name, incarnation, settings, self.clients, self.flow, self._publish, self.counters
+        )
+        self.clients.left = self.publications.down
+
+    # ---- the two ways in ------------------------------------------------------------------------
+
+    def receive(self, message: Message, *, sender: str, now: float) -> list[Effect]:
+        """Do what follows from a message.
+
+        What a stranger may get wrong ends his connection (`Close`) and nothing else; any exception
+        is a mistake in here.
+        """
+        self._now = now
+        if isinstance(message, Frame):
+            link = self.neighbours.next_frame(message, sender, now)
+            if link is not None and not self._of_events(message.message, link):
+                self._from_peer(message.message, link)
+                self._follow()
+            elif link is None:
+                self._follow()
+        elif isinstance(message, LinkUp):
+            self.neighbours.up(sender, message.session, message.incarnation, now)
+            self._follow()
+        elif isinstance(message, LinkDown):
+            self.neighbours.down(sender, message.session, now)
+            self._follow()
+        else:
+            self._from_client(sender, message)
+            self._follow()
+        return self._flush()
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what time brings: heartbeats, and the end of what was only kept for a while."""
+        self._now = now
+        self.deadline = now + self.settings.heartbeat / 4
+        if self._alone_until is None:
+            self._alone_until = now + self.settings.patience
+        if not self._found and self._alone_until <= now:
+            self._found = True
+        self.neighbours.tick(now)
+        for probe in self.flow.probes(now):
+            self.neighbours.towards(probe.taker, probe, now)
+        self._follow()
+        return self._flush()
+
+    # ---- neighbours -----------------------------------------------------------------------------
+
+    def _of_events(self, message: Peer, link: Link) -> bool:
+        """Do what is to be done with events; nothing but `_flush` follows. False: it is another."""
+        match message:
+            case Events():
+                link.events_in += len(message.batch)
+                for event in message.batch:
+                    self._take_event(event, link.neighbour)
+            case Addressed():
+                try:
+                    self._plane.forward(message)
+                except EventError:
+                    self.counters["dropped: unreadable"] += 1
+                self.flow.received(message.event)
+            case Probe():
+                if message.taker == self.name:
+                    self.flow.probed(message)
+                else:
+                    self.neighbours.towards(message.taker, message, self._now)
+            case Credit():
+                self._credit(message)
+            case Ping():
+                pass
+            case _:
+                return False
+        return True
+
+    def _from_peer(self, message: Peer, link: Link) -> None:
+        sender, now = link.neighbour, self._now
+        match message:
+            case Record():
+                self.neighbours.learn(message, sender, now)
+            case Settled():
+                self.neighbours.report(sender, message)
+            case Summary():
+                self.neighbours.summary(message, sender, now)
+            case Synced():
+                self.neighbours.synced(link)
+            case Digest() | Resync() | Table() | Change() | Ack():
+                try:
+                    for answer in self.neighbours.entries.receive(sender, message, now):
+                        self.neighbours.say(sender, answer, now)
+                except ProtocolError as error:
+                    self.neighbours.end(link, str(error), now)
+
+    # ---- clients --------------------------------------------------------------------------------
+
+    def _from_client(self, address: str, message: Message) -> None:
+        if isinstance(message, ClientUp):
+            try:
+                self.clients.up(address, message, self._now)
+            except ProtocolError as error:
+                self.clients.effects.append(Close(address, 0, str(error)))
+            return
+        client = self.clients.get(address)
+        if client is None:
+            return  # its last words crossed with our Close
+        try:
+            self._hear(client, message)
+        except ProtocolError as error:
+            self.clients.disconnect(client, str(error), self._now)
+
+    def _hear(self, client: Client, message: Message) -> None:
+        match message:
+            case Publish():
+                self.publications.publish(client, message)
+            case Consumed():
+                self.clients.consumed(client, message)
+            case Subscribe():
+                self.clients.subscribe(client, message, self._now)
+            case Unsubscribe():
+                self.clients.unsubscribe(client, message, self._now)
+            case Advertise():
+                self.publications.advertise(client, message)
+            case Unadvertise():
+                self.publications.unadvertise(client, message)
+            case ClientDown():
+                self.clients.down(client, self._now)
+            case Ask():
+                self.clients.say(client, answer(self, message))
+            case Ping():
+                pass
+            case _:
+                raise ProtocolError(f"a client does not say {type(message).__name__}")
+
+    # ---- events ---------------------------------------------------------------------------------
+
+    def _find(self, event: Event) -> tuple[int, list[int]]:
+        """One match: which brokers want it, and which subscriptions here. Raises EventError."""
+        mask = 0
+        here: list[int] = []
+        for number in self._matcher.destinations(event.body):
+            if number < LOCAL:
+                mask |= 1 << number
+            else:
+                here.append(number - LOCAL)
+        return mask, here
+
+    def matches(self, body: str | bytes) -> list[Any]:
+        """The ids of what matches: slots of subscriptions, and (neighbour, key) of imports."""
+        return self._matcher.match_json(body)
+
+    def _publish(self, event: Event) -> tuple[str, ...]:
+        """Send an event of ours on its way; return the brokers that will consume it."""
+        takers = self.neighbours.routes.names(self._plane.publish(event))
+        if self.name in takers:
+            self.flow.received(event)
+        return takers
+
+    def _take_event(self, event: Event, sender: str) -> None:
+        try:
+            self._plane.arrive(event, sender)
+        except EventError:
+            self.counters["dropped: unreadable"] += 1
+        self.flow.received(event)
+
+    def _credit(self, credit: Credit) -> None:
+        if credit.source == self.name:
+            was_open = self.flow.open
+            self.flow.credit(credit)
+            if not was_open and self.flow.open:
+                self._take()
+        else:
+            self.neighbours.towards(credit.source, credit, self._now)
+
+    # ---- what follows ---------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """What follows from a change, in the order of the header."""
+        neighbours, now = self.neighbours, self._now
+        if self.publications.changed:
+            self.publications.changed = False
+            neighbours.advertise(self.publications.generation, self.publications.adverts(), now)
+        neighbours.follow(now)
+        self._join()
+        if self._joined:
+            for subscription in self.subscriptions.settled(now):
+                self.clients.settled(subscription)
+        neighbours.flush(now)
+        self._take()
+
+    def _join(self) -> None:
+        """Is every link that is up known to everybody? If now, look at what has settled again."""
+        links = self.neighbours.links
+        self._found = self._found or bool(links)
+        joined = self._found and all(link.joined for link in links.values())
+        if joined and not self._joined:
+            self.subscriptions.wait_again()
+        self._joined = joined
+
+    def _take(self) -> None:
+        if self._joined:
+            self.publications.take(self.neighbours.settling.own)
+
+    def _flush(self) -> list[Effect]:
+        """Events, credits and deliveries on their way, behind all that was said before."""
+        self._send_events()
+        if self.clients.overrun:
+            self.clients.cut(self._now)
+            self._follow()
+            self._send_events()
+        effects, self.neighbours.effects = self.neighbours.effects, []
+        effects += self.clients.flush()
+        return effects
+
+    def _send_events(self) -> None:
+        neighbours, plane, now = self.neighbours, self._plane, self._now
+        while True:
+            if plane.events:
+                events, plane.events = plane.events, {}
+                for neighbour, batch in events.items():
+                    neighbours.links[neighbour].events_out += len(batch)
+                    neighbours.say(neighbour, Events(tuple(batch)), now)
+            if plane.addressed:
+                addressed, plane.addressed = plane.addressed, []
+                for neighbour, message in addressed:
+                    neighbours.say(neighbour, message, now)
+            if not self.flow.owing:
+                return
+            for credit in self.flow.credits():  # one of our own may let publishers go on
+                self._credit(credit)

@@ -1,0 +1,174 @@
+"""What the clients of this broker advertise and publish.
+
+                                    settled?  windows open?
+    publication ──► waiting ──────────── gate ──────────────► sequence number ──► event plane
+    advert ──► reducer ──► own record ──► all brokers answer with what they want ──► gate opens
+
+A publication passes once all brokers have answered the generation of adverts that its publisher's
+belong to. Who publishes without an advert advertises everything by that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+
+from brokers.clients import Client, Clients
+from brokers.errors import NotAdvertised, ProtocolError
+from brokers.events.flow import Flow
+from brokers.messages import Advertise, Done, Event, Failed, Publish, Refused, Taken, Unadvertise
+from brokers.publisher import EVERYTHING
+from brokers.reduce import Change, reducer
+from brokers.settings import Settings
+from matchengine import EventError, Filter, MatchEngineError, parse
+
+__all__ = ["Publications"]
+
+_ALL = parse("")
+
+
+class Publications:
+    """Adverts and publications of one broker's clients."""
+
+    def __init__(
+        self,
+        name: str,
+        incarnation: int,
+        settings: Settings,
+        clients: Clients,
+        flow: Flow,
+        publish: Callable[[Event], tuple[str, ...]],
+        counters: Counter[str],
+    ) -> None:
+        self._name = name
+        self._incarnation = incarnation
+        self._settings = settings
+        self._clients = clients
+        self._flow = flow
+        self._publish = publish
+        self._counters = counters
+        self._reducer = reducer("merging", count(1))
+        self._waiting: dict[str, Client] = {}  # clients with waiting publications, by address
+        self._requests: list[tuple[int, str, int]] = []  # generation, address, request
+        self.sequence = 0
+        self.generation = 0  #: of the adverts as they should be said
+        self.changed = False  #: have they changed since they were said?
+
+    # ---- adverts --------------------------------------------------------------------------------
+
+    def adverts(self) -> tuple[str, ...]:
+        """What is advertised here, in as few filters as may be."""
+        outputs = self._reducer.outputs()
+        if len(outputs) > self._settings.adverts:
+            return (str(_ALL),)
+        return tuple(str(filter) for filter in outputs.values())
+
+    def advertise(self, client: Client, message: Advertise) -> None:
+        """Add or replace an advert. Done once everybody has answered it."""
+        try:
+            filter = parse(message.filter)
+        except MatchEngineError as error:
+            self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
+            return
+        self._announce(client, message.advert, filter)
+        self._narrow(client)
+        self._requests.append((client.publisher.generation, client.address, message.request))
+
+    def _announce(self, client: Client, number: int, filter: Filter) -> None:
+        if client.publisher.adverts.get(number) != filter:
+            self._withdraw(client, number)
+            client.publisher.advertise(number, filter)
+            self._note(self._reducer.add((client.address, number), filter))
+        client.publisher.generation = self.generation
+
+    def _narrow(self, client: Client) -> None:
+        """Who has adverts does not advertise everything, once what it published before is taken."""
+        publisher = client.publisher
+        if EVERYTHING in publisher.adverts and len(publisher.adverts) > 1 and not publisher.waiting:
+            self._withdraw(client, EVERYTHING)
+
+    def unadvertise(self, client: Client, message: Unadvertise) -> None:
+        """Take an advert back."""
+        if message.advert == EVERYTHING or not self._withdraw(client, message.advert):
+            text = f"there is no advert {message.advert}"
+            self._clients.say(client, Failed(message.request, "ValueError", text))
+        else:
+            self._clients.say(client, Done(message.request))
+
+    def _withdraw(self, client: Client, number: int) -> bool:
+        if not client.publisher.unadvertise(number):
+            return False
+        self._note(self._reducer.remove((client.address, number)))
+        return True
+
+    def _note(self, change: Change) -> None:
+        if change.added or change.dropped:
+            if not self.changed:
+                self.generation += 1
+            self.changed = True
+
+    # ---- publications ---------------------------------------------------------------------------
+
+    def publish(self, client: Client, message: Publish) -> None:
+        """Take note of publications; `take` takes them. Raises ProtocolError."""
+        publisher = client.publisher
+        expected = publisher.answered + len(publisher.waiting) + 1
+        if message.first != expected:
+            raise ProtocolError(
+                f"the next publication of {client.name} is {expected}, not {message.first}"
+            )
+        if len(publisher.waiting) + len(message.bodies) > self._settings.client_window:
+            window = self._settings.client_window
+            raise ProtocolError(f"{client.name} has more than {window} unanswered publications")
+        if not publisher.adverts:
+            self._announce(client, EVERYTHING, _ALL)
+        publisher.waiting.extend(enumerate(message.bodies, message.first))
+        self._waiting[client.address] = client
+
+    def down(self, client: Client) -> None:
+        """A client has gone, and what it advertised with it."""
+        self._waiting.pop(client.address, None)
+        for number in list(client.publisher.adverts):
+            self._withdraw(client, number)
+
+    def take(self, settled: int) -> None:
+        """Answer what can be answered, now that this generation of adverts is settled."""
+        if self._requests and self._requests[0][0] <= settled:
+            for generation, address, request in self._requests:
+                client = self._clients.get(address)
+                if generation <= settled and client is not None:
+                    self._clients.say(client, Done(request))
+            self._requests = [r for r in self._requests if r[0] > settled]
+        if self._waiting:
+            for client in list(self._waiting.values()):
+                if client.publisher.generation <= settled:
+                    self._take_from(client)
+
+    def _take_from(self, client: Client) -> None:
+        publisher = client.publisher
+        waiting = publisher.waiting
+        before = publisher.answered
+        while waiting and self._flow.open:
+            number, body = waiting.popleft()
+            publisher.answered = number
+            try:
+                self._accept(client, body)
+            except (EventError, NotAdvertised) as error:
+                self._clients.say(client, Refused(number, type(error).__name__, str(error)))
+        if publisher.answered != before:
+            self._clients.say(client, Taken(publisher.answered))
+        if not waiting:
+            self._waiting.pop(client.address, None)
+            self._narrow(client)
+
+    def _accept(self, client: Client, body: bytes) -> None:
+        """Number an event and send it on its way. Raises EventError and `NotAdvertised`."""
+        if not client.publisher.advertised(body):
+            raise NotAdvertised(f"no advert of {client.name} matches this event")
+        event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
+        takers = self._publish(event)  # raises EventError before anything is sent
+        self.sequence += 1
+        self._counters["published"] += 1
+        if takers:
+            self._flow.sent(takers, event.sequence)
