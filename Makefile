@@ -7,7 +7,8 @@
 #     make wheel      sdist and wheel in dist/, built and installed where nothing else is
 #     make peers      beside other engines, which it installs
 #     make planted    known bugs planted one by one: the tests must catch each
-#     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60
+#     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60;
+#                     over Python (needs a PYTHON with atheris and the package): TARGET=load|wire
 #     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
 #     make ctest      the C tests under ASan, UBSan and the leak checker
 #     make sanitize   the Python tests over a core built with ASan and UBSan

@@ -104,7 +104,7 @@ class Handshake:
     def _meet_broker(self, hello: BrokerHello) -> list[Greeting]:
         """A broker says who it is, first or as an answer."""
         self.peer = hello
-        why = self._clash() or self._admit(hello)
+        why = self._admit(hello) or self._clash()
         if why is not None:
             return self._refuse(why)
         answer: list[Greeting] = [self._me] if self.state is State.LISTENING else []

@@ -12,7 +12,7 @@ import atheris  # type: ignore[import-not-found]  # installed by hand: not for e
 
 if __name__ == "__main__":
     name = sys.argv.pop(1)
-    with atheris.instrument_imports(include=["matchengine"]):
+    with atheris.instrument_imports(include=["matchengine", "brokers"]):
         one_input = importlib.import_module(name).one_input
     atheris.Setup(sys.argv, one_input)
     atheris.Fuzz()

@@ -9,15 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from fuzz import corpus, fuzz_json_twin, fuzz_load
+from brokers.messages import Frame
+from brokers.wire import encode
+from brokers.wire_layouts import LAYOUTS
+from fuzz import corpus, fuzz_json_twin, fuzz_load, fuzz_wire
 from matchengine import FileFormatError, Matcher
+from words import EXAMPLES
 
 HERE = Path(__file__).parent
 
 #: MATCHENGINE_FUZZ=100000 for longer.
 CHANGES = int(os.environ.get("MATCHENGINE_FUZZ", "1000"))
 
-TARGETS = [("load", fuzz_load.one_input), ("json", fuzz_json_twin.one_input)]
+TARGETS = [
+    ("load", fuzz_load.one_input),
+    ("json", fuzz_json_twin.one_input),
+    ("wire", fuzz_wire.one_input),
+]
 
 
 def changed(data: bytes, other: bytes, rolled: random.Random) -> bytes:
@@ -79,3 +87,20 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     matcher.add_many({"alice": "a = 1 AND b > 2.5", 7: "s LIKE 'a%'", ("x", b"y"): ""})
     matcher.save(file)
     assert fuzz_load.file_of(fuzz_load.data_of(file.read_bytes())) == file.read_bytes()
+
+
+def test_seeds_of_the_wire_are_words() -> None:
+    """Every word that may be said is among them."""
+    said = set()
+    for data in corpus.read(HERE / "corpus" / "wire.seeds"):
+        if data[0] % 2:
+            speaker = fuzz_wire.SPEAKERS[data[0] // 2 % 4]
+            words, _ = fuzz_wire.heard(speaker, [fuzz_wire.frames_of(speaker, data[2:])])
+            said |= {type(w.message) if isinstance(w, Frame) else type(w) for w in words}
+    assert said == set(LAYOUTS)
+
+
+def test_words_and_back() -> None:
+    for speaker, word in EXAMPLES:
+        data = fuzz_wire.data_of(speaker, [word, word])
+        assert fuzz_wire.frames_of(speaker, data[2:]) == 2 * encode(word)
