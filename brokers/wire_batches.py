@@ -22,6 +22,8 @@ SMALL: Final = BODY.longest
 
 COUNT: Final = struct.Struct(">I")
 FIRST: Final = struct.Struct(">QI")
+#: What stands between the brokers named and the event.
+WAY: Final = struct.Struct(">BI")
 #: How an event begins: incarnation, sequence, length of body, and of source and publisher.
 EVENT: Final = struct.Struct(">QQIBB")
 #: The same without the last two, which are kept with the names.
@@ -113,6 +115,7 @@ def write_addressed(word: Addressed) -> bytes:
     parts = [COUNT.pack(len(word.to))]
     parts += map(encode_address, word.to)
     parts += (
+        WAY.pack(word.meet, word.hops),
         NUMBERS.pack(incarnation, sequence, len(body)),
         encode_names(source, publisher),
         body,
@@ -130,13 +133,15 @@ def read_addressed(data: bytes, at: int, end: int) -> Addressed | None:
         begin = at + 1
         at = begin + data[at]
         to.append(decode_broker(data[begin:at]))
+    meet, hops = WAY.unpack_from(data, at)
+    at += 5
     incarnation, sequence, size, a, b = EVENT.unpack_from(data, at)
     begin = at + 22 + a + b
-    if begin + size != end:
+    if begin + size != end or meet > 1:
         return None
     source, publisher = decode_names(data[at + 20 : begin])
     event = Event(source, incarnation, sequence, publisher, data[begin:end])
-    return Addressed(tuple(to), event)
+    return Addressed(tuple(to), meet == 1, hops, event)
 
 
 def write_deliver(word: Deliver) -> bytes:

@@ -18,12 +18,13 @@ from brokers.messages import (
     FROM_CLIENT,
     PEER,
     TO_CLIENT,
-    Add,
+    Ack,
     Answer,
     Consumed,
     Deliver,
     Event,
     Events,
+    Failed,
     Frame,
     Key,
     Lost,
@@ -245,12 +246,17 @@ def test_who_speaks_may_change_between_two_words() -> None:
     assert decoder.held == 3
 
 
-@given(st.text(min_size=1_000, max_size=5_000) | st.just("ü" * 4_000) | st.just("\ud800"))
-def test_goodbyes_are_always_said(reason: str) -> None:
-    (heard,) = decode(encode(Goodbye(reason)), Speaker.STRANGER)
-    assert isinstance(heard, Goodbye)
-    assert reason.encode(errors="replace").decode().startswith(heard.reason)
-    assert len(heard.reason.encode()) >= min(len(reason), 4_093)
+@given(st.text(min_size=1_000, max_size=5_000) | st.sampled_from(["ü" * 40_000, "\ud800"]))
+def test_what_is_for_people_is_cut_but_always_said(text: str) -> None:
+    known = text.encode(errors="replace").decode()
+    for most, speaker, word in (
+        (4_096, Speaker.STRANGER, Goodbye(text)),
+        (65_536, Speaker.BROKER, Failed(1, "x", text)),
+    ):
+        (heard,) = decode(encode(word), speaker)
+        assert isinstance(heard, Goodbye | Failed)
+        assert known.startswith(heard[-1])
+        assert len(heard[-1].encode()) > min(len(known.encode()), most) - 4
 
 
 # ---- names and bounds ---------------------------------------------------------------------------
@@ -294,7 +300,7 @@ def test_addresses_are_no_names_of_brokers() -> None:
         (Answer(1, "x" * 16_777_217), "Answer.text: a json has 0 to 16777216 bytes, not 16777217"),
         (ClientHello("c", policy="none"), "ClientHello.policy: "),
         (Frame(1, 1, Events((Event("", 1, 2, "p", b""),))), "Events.batch: a name has 1 to 255"),
-        (Frame(1, 1, Add(Key("b", 1, -1), "")), "Add.key: number: -1 is no u64"),
+        (Frame(1, 1, Ack((Key("b", 1, -1),))), "Ack.keys: number: -1 is no u64"),
     ],
 )
 def test_what_there_is_no_room_for(word: Word, why: str) -> None:
