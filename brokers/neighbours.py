@@ -188,6 +188,10 @@ class Neighbours:
         self.settling.receive(sender, report)
         self._unreported[report.origin] = None
 
+    def look_again(self) -> None:
+        """We have joined: what is settled of ours?"""
+        self._unreported[self._name] = None
+
     def follow(self, now: float) -> None:
         """Let routes and targets follow from what has changed. `flush` says what that means."""
         if self._news:
@@ -201,13 +205,13 @@ class Neighbours:
             for link in self.links.values():
                 link.joined = link.joined or (link.synced and link.neighbour in around)
 
-    def flush(self, now: float) -> None:
+    def flush(self, now: float, *, joined: bool) -> None:
         """Say what has changed in tables, and then what has settled."""
         for neighbour, message in self.entries.flush():
             self.say(neighbour, message, now)
         if self._unreported:
             origins, self._unreported = self._unreported, {}
-            for parent, settled in self.settling.advance(origins):
+            for parent, settled in self.settling.advance(origins, joined=joined):
                 self.say(parent, settled, now)
 
     def _change_topology(self, topology: Topology, now: float) -> None:

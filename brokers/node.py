@@ -137,19 +137,18 @@ class Node:
         self._now = now
         if isinstance(message, Frame):
             link = self.neighbours.next_frame(message, sender, now)
-            if link is not None and not self._of_events(message.message, link):
+            follow = link is None or not self._of_events(message.message, link)
+            if link is not None and follow:
                 self._from_peer(message.message, link)
-                self._follow()
-            elif link is None:
-                self._follow()
         elif isinstance(message, LinkUp):
             self.neighbours.up(sender, message.session, message.incarnation, now)
-            self._follow()
+            follow = True
         elif isinstance(message, LinkDown):
             self.neighbours.down(sender, message.session, now)
-            self._follow()
+            follow = True
         else:
-            self._from_client(sender, message)
+            follow = self._from_client(sender, message)
+        if follow:
             self._follow()
         return self._flush()
 
@@ -215,27 +214,31 @@ class Node:
 
     # ---- clients --------------------------------------------------------------------------------
 
-    def _from_client(self, address: str, message: Message) -> None:
-        if isinstance(message, ClientUp):
-            try:
-                self.clients.up(address, message, self._now)
-            except ProtocolError as error:
-                self.clients.effects.append(Close(address, 0, str(error)))
-            return
+    def _from_client(self, address: str, message: Message) -> bool:
+        """Do what a client says; may anything follow from it?"""
         client = self.clients.get(address)
-        if client is None:
-            return  # its last words crossed with our Close
         try:
-            self._hear(client, message)
+            if isinstance(message, ClientUp):
+                self.clients.up(address, message, self._now)
+            elif client is not None:  # else its last words crossed with our Close
+                return self._hear(client, message)
         except ProtocolError as error:
-            self.clients.disconnect(client, str(error), self._now)
+            if client is None:
+                self.clients.effects.append(Close(address, 0, str(error)))
+            else:
+                self.clients.disconnect(client, str(error), self._now)
+        return True
 
-    def _hear(self, client: Client, message: Message) -> None:
+    def _hear(self, client: Client, message: Message) -> bool:
         match message:
-            case Publish():
-                self.publications.publish(client, message)
             case Consumed():
                 self.clients.consumed(client, message)
+                return False
+            case Publish():
+                self.publications.publish(client, message)
+                if not self.publications.changed:
+                    self._take()
+                    return False
             case Subscribe():
                 self.clients.subscribe(client, message, self._now)
             case Unsubscribe():
@@ -249,9 +252,10 @@ class Node:
             case Ask():
                 self.clients.say(client, answer(self, message))
             case Ping():
-                pass
+                return False
             case _:
                 raise ProtocolError(f"a client does not say {type(message).__name__}")
+        return True
 
     # ---- events ---------------------------------------------------------------------------------
 
@@ -306,7 +310,7 @@ class Node:
         if self._joined:
             for subscription in self.subscriptions.settled(now):
                 self.clients.settled(subscription)
-        neighbours.flush(now)
+        neighbours.flush(now, joined=self._joined)
         self._take()
 
     def _join(self) -> None:
@@ -316,6 +320,7 @@ class Node:
         joined = self._found and all(link.joined for link in links.values())
         if joined and not self._joined:
             self.subscriptions.wait_again()
+            self.neighbours.look_again()
         self._joined = joined
 
     def _take(self) -> None:

@@ -153,7 +153,7 @@ class Publications:
             number, body = waiting.popleft()
             publisher.answered = number
             try:
-                self._accept(client, body)
+                self._accept(client, number, body)
             except (EventError, NotAdvertised) as error:
                 self._clients.say(client, Refused(number, type(error).__name__, str(error)))
         if publisher.answered != before:
@@ -162,9 +162,9 @@ class Publications:
             self._waiting.pop(client.address, None)
             self._narrow(client)
 
-    def _accept(self, client: Client, body: bytes) -> None:
+    def _accept(self, client: Client, number: int, body: bytes) -> None:
         """Number an event and send it on its way. Raises EventError and `NotAdvertised`."""
-        if not client.publisher.advertised(body):
+        if not client.publisher.advertised(number, body):
             raise NotAdvertised(f"no advert of {client.name} matches this event")
         event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
         takers = self._publish(event)  # raises EventError before anything is sent

@@ -58,6 +58,7 @@ class Flow:
         self._takers: dict[str, _Taker] = {}
         self._full: dict[str, None] = {}
         self._sources: dict[str, _Source] = {}
+        self._holders: dict[str, None] = {}  # clients that hold a source
         self._credits: list[Credit] = []
 
     # ---- as a source --------------------------------------------------------------------------
@@ -143,9 +144,13 @@ class Flow:
     def hold(self, event: Event, client: str) -> None:
         """A client's queue is too long: no credit for this source until it is shorter."""
         self._source(event.source, event.incarnation).held_by[client] = None
+        self._holders[client] = None
 
     def release(self, client: str) -> None:
         """The client's queue is short again, or gone."""
+        if client not in self._holders:
+            return
+        del self._holders[client]
         for name, source in self._sources.items():
             if client in source.held_by:
                 del source.held_by[client]

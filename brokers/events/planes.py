@@ -86,8 +86,7 @@ class Plane:
 
     def address(self, event: Event, mask: int, *, meet: bool, hops: int) -> None:
         """Send it to the brokers of the mask, each by its shortest path from here."""
-        for neighbour, below in self.routes.branches(self.routes.name):
-            # With several topologies a broker may be below two neighbours: one is enough.
+        for neighbour, below in self.routes.ways():
             there = below & mask
             if not there or neighbour not in self.up:
                 continue

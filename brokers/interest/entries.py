@@ -6,9 +6,10 @@
                                 │
                         all acknowledged: settled, and those who wait are told
 
-An entry goes where its targets are (`targets.py`), down the tree of its origin, never back to a
-holder. It is settled when all that it is exported to have acknowledged it, and is then acknowledged
-to the neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
+An entry goes where its targets are (`targets.py`), down the tree of its origin. (While several
+trees are in use two brokers may pass it to each other; that ends with the older tree.) It is
+settled when all that it is exported to have acknowledged it, and is then acknowledged to the
+neighbours that hold it: so the ack of an entry comes back to its origin when it is in place
 everywhere (Dijkstra and Scholten 1980, diffusing computations). A link that is down is not waited
 for.
 
@@ -76,6 +77,7 @@ class Entries:
         self._rerouted: dict[str, tuple[Branch, ...]] = {}  # by which branches they were routed
         self._unsettled: dict[Key, Entry] = {}
         self._acks: dict[str, list[Key]] = {}
+        self._changed: dict[str, Export] = {}  # may have something to say
         self.exports: dict[str, Export] = {}
         self.imports: dict[str, Import] = {}
         #: Own entries that have settled since somebody looked.
@@ -133,16 +135,16 @@ class Entries:
             wanted = tuple(
                 branch.neighbour
                 for branch in self._routes.branches(entry.key.origin)
-                if branch.below & entry.targets and branch.neighbour not in entry.holders
+                if branch.below & entry.targets
             )
         if wanted == entry.exported:
             return
         for neighbour in wanted:
             if neighbour not in entry.exported:
-                self._export(neighbour).want(entry.key, entry.filter, entry.text)
+                self._changing(neighbour).want(entry.key, entry.filter, entry.text)
         for neighbour in entry.exported:
             if neighbour not in wanted:
-                self._export(neighbour).unwant(entry.key)
+                self._changing(neighbour).unwant(entry.key)
         entry.exported = wanted
 
     def _export(self, neighbour: str) -> Export:
@@ -150,6 +152,10 @@ class Entries:
         if export is None:
             reducer = self._new_reducer() if self._new_reducer else None
             export = self.exports[neighbour] = Export(reducer, self._name, self._incarnation)
+        return export
+
+    def _changing(self, neighbour: str) -> Export:
+        export = self._changed[neighbour] = self._export(neighbour)
         return export
 
     def reroute(self) -> None:
@@ -208,7 +214,7 @@ class Entries:
         """What to say first on a link."""
         self.imports.setdefault(neighbour, Import())
         self._acks.pop(neighbour, None)
-        return self._export(neighbour).open()
+        return self._changing(neighbour).open()
 
     def link_down(self, neighbour: str) -> None:
         """Nobody is waited for there any more; both tables are kept for when it comes back."""
@@ -291,9 +297,11 @@ class Entries:
 
     def flush(self) -> Iterator[tuple[str, Peer]]:
         """All that has to be said about tables, in order; nothing is said twice."""
-        for neighbour, export in self.exports.items():
-            for change in export.changes():
-                yield neighbour, change
+        if self._changed:
+            changed, self._changed = self._changed, {}
+            for neighbour, export in changed.items():
+                for change in export.changes():
+                    yield neighbour, change
         if self._acks:
             acks, self._acks = self._acks, {}
             for neighbour, keys in acks.items():

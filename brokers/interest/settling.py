@@ -55,8 +55,11 @@ class Settling:
             generation = min(generation, reported)
         return generation
 
-    def advance(self, origins: Iterable[str]) -> Iterator[tuple[str, Settled]]:
-        """What to say to parents, after whatever was to be said to them before."""
+    def advance(self, origins: Iterable[str], *, joined: bool) -> Iterator[tuple[str, Settled]]:
+        """What to say to parents, after whatever was to be said to them before.
+
+        Nothing of ours is settled before we have joined: those who are to answer are not known yet.
+        """
         records = self._database.records
         for origin in origins:
             record = records.get(origin)
@@ -64,7 +67,8 @@ class Settling:
                 continue
             generation = self._generation(record)
             if origin == self._database.name:
-                self.own = max(self.own, generation)
+                if joined:
+                    self.own = max(self.own, generation)
                 continue
             parent = self._routes.parent(origin)
             told = self._told.get(origin)

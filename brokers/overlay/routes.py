@@ -43,6 +43,7 @@ class Routes:
         self.current: Topology = topology_of((name,), ())
         self._views: list[tuple[float, Topology]] = [(0.0, self.current)]  # since when; newest last
         self._branches: dict[str, tuple[Branch, ...]] = {}
+        self._ways: tuple[Branch, ...] | None = None
 
     def number(self, broker: str) -> int:
         """The number of a broker, which stays the same."""
@@ -80,6 +81,7 @@ class Routes:
         self._views = [view for view in self._views if view[1] is not topology][-_MOST:]
         self._views.append((now, topology))
         self._branches.clear()
+        self._ways = None
         return True
 
     def expire(self, now: float) -> bool:
@@ -89,6 +91,7 @@ class Routes:
             return False
         self._views = [*kept, self._views[-1]]
         self._branches.clear()
+        self._ways = None
         return True
 
     @property
@@ -108,6 +111,14 @@ class Routes:
             branches = tuple(Branch(child, mask) for child, mask in below.items())
             self._branches[root] = branches
         return branches
+
+    def ways(self) -> tuple[Branch, ...]:
+        """The next hops from here: by the present topology, then by earlier ones."""
+        if self._ways is None:
+            here = self.current.branches(self.name, self.name).items()
+            present = tuple(Branch(child, self.mask(brokers)) for child, brokers in here)
+            self._ways = present + (self.branches(self.name) if len(self._views) > 1 else ())
+        return self._ways
 
     def parent(self, root: str) -> str | None:
         """The next hop from here towards `root`, by the present topology."""

@@ -21,11 +21,11 @@ part of a whole, or covered by another block.
               was a part, and so on upwards. What the wholes covered, and what remains of them, then
               comes as if it were new.
 
-**A list of values has `MOST_VALUES` at most.** Each change of a part sends its whole again: 10,000
-members `symbol = '...'` in one list would send a hundred kilobytes whenever one of them comes or
-goes, and the lists before it would add up to half a gigabyte. With 256 it is 3 KB at most, 1.5 on
-average, a frame like any other; and ten thousand outputs have become 40, of which further merging
-could save no more than 39. Spans need no bound: a whole of any number of spans is one span.
+**A list of values has `MOST_VALUES` at most.** Each change of a part sends its whole again: ten
+thousand members `symbol = '...'` in one list would send a hundred kilobytes whenever one of them
+comes or goes, and half a gigabyte while they come. With 256 values it is 3 KB at most, a frame like
+any other; and the ten thousand have become 40 outputs, of which longer lists could save no more
+than 39. Spans need no bound: a whole of any number of spans is one span.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ __all__ = ["MOST_VALUES", "Block", "Blocks"]
 T = TypeVar("T")
 
 MOST_VALUES = 256
+#: So many at once are worth a look at what they have in common.
+TOGETHER = 3
 
 
 class Block(Generic[T]):
@@ -136,7 +138,7 @@ class Blocks(Generic[T]):
             loose.extend(self._made_anew(whole))
         fresh = [Block(next(self._numbers), filter, tag) for filter, tag in added]
         loose.extend(fresh)
-        self._settle(loose)
+        self._settle(self._gather(loose) if len(loose) > TOGETHER else loose)
         return fresh
 
     # ---- coming ---------------------------------------------------------------------------------
@@ -278,23 +280,79 @@ class Blocks(Generic[T]):
         """What is left of a whole without some of its parts: wholes, and single parts."""
         made = []
         for run, condition in _runs(list(whole.parts.values())):
-            leaf = condition.leaf() if len(run) > 1 else None
-            operands = list(whole.operands)
-            operands[whole.place] = leaf or b""
-            filter = None if leaf is None else conjunction(operands)
-            if filter is None:
-                for part in run:
-                    part.parent = part.part = None
-                    self.merged -= part.tag is not None
-                made += run
+            fresh = None
+            if len(run) > 1:
+                fresh = self._made_of(run, condition, whole.operands, whole.place)
+            if fresh is not None:
+                made.append(fresh)
                 continue
-            fresh = Block[T](next(self._numbers), filter)
-            fresh.operands, fresh.place, fresh.condition = operands, whole.place, condition
             for part in run:
-                part.parent = fresh
-                fresh.parts[part.number] = part
-            made.append(fresh)
+                part.parent = part.part = None
+                self.merged -= part.tag is not None
+            made += run
         return made
+
+    def _made_of(
+        self, parts: list[Block[T]], condition: Condition, operands: list[bytes], place: int
+    ) -> Block[T] | None:
+        """A whole of these parts, whose conditions are known; None where limits forbid it."""
+        leaf = condition.leaf()
+        if leaf is None:
+            return None
+        operands = [*operands[:place], leaf, *operands[place + 1 :]]
+        filter = conjunction(operands)
+        if filter is None:
+            return None
+        fresh = Block[T](next(self._numbers), filter)
+        fresh.operands, fresh.place, fresh.condition = operands, place, condition
+        for part in parts:
+            part.parent = fresh
+            fresh.parts[part.number] = part
+        return fresh
+
+    # ---- many at once ---------------------------------------------------------------------------
+
+    def _gather(self, loose: deque[Block[T]]) -> deque[Block[T]]:
+        """Make lists of what becomes loose together, which is quicker than to let them grow."""
+        together: dict[bytes, list[tuple[Block[T], int, list[bytes]]]] = {}
+        for block in loose:
+            if not block.parts and not block.gone:
+                operands = conjuncts(block.filter)
+                for place, digest in places(operands):
+                    together.setdefault(digest, []).append((block, place, operands))
+        gathered: list[Block[T]] = []
+        for entries in sorted(together.values(), key=len, reverse=True):
+            free = [entry for entry in entries if entry[0].parent is None]
+            said = [(block, block.said_at(place, those)) for block, place, those in free]
+            lists = [(block, condition) for block, condition in said if condition.span is None]
+            for chunk in _chunks(lists, self.most_values):
+                values = [value for _, condition in chunk for value in condition.values]
+                _, place, operands = next(e for e in free if e[0] is chunk[0][0])
+                united = listed(chunk[0][1].path, values)
+                whole = self._made_of([block for block, _ in chunk], united, operands, place)
+                if whole is not None:
+                    gathered.append(whole)
+                    for block, condition in chunk:
+                        block.part = condition
+                        self.merged += block.tag is not None
+        return deque([*gathered, *(block for block in loose if block.parent is None)])
+
+
+def _chunks(
+    lists: list[tuple[Block[T], Condition]], most: int
+) -> Iterator[list[tuple[Block[T], Condition]]]:
+    """Two lists or more at a time, with `most` values at most."""
+    chunk: list[tuple[Block[T], Condition]] = []
+    size = 0
+    for block, condition in lists:
+        if chunk and size + len(condition.values) > most:
+            if len(chunk) > 1:
+                yield chunk
+            chunk, size = [], 0
+        chunk.append((block, condition))
+        size += len(condition.values)
+    if len(chunk) > 1:
+        yield chunk
 
 
 def _runs(parts: list[Block[T]]) -> list[tuple[list[Block[T]], Condition]]:

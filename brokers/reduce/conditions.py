@@ -11,6 +11,7 @@ with `merge`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from matchengine import _cover, _filters
@@ -58,7 +59,7 @@ def condition_of(conjunct: bytes) -> Condition | None:
     if len(nodes) != 1 or path is None:
         return None
     if op in ("=", "IN"):
-        return Condition(path, constants, None)
+        return Condition(path, tuple(distinct(list(constants))), None)
     span = span_of(op, constants)
     return None if span is None else Condition(path, (), span)
 
@@ -90,18 +91,22 @@ def listed(path: str, values: list[object]) -> Condition:
 
     For lists on one path have to be the same where conditions on another are to be united.
     """
-    return Condition(path, tuple(sorted(distinct(values), key=_order)), None)
+    once = distinct(values)
+    alike = len({type(value) for value in once}) == 1
+    ordered = sorted(once) if alike else sorted(once, key=_order)  # type: ignore[type-var]
+    return Condition(path, tuple(ordered), None)
 
 
 def _order(value: object) -> tuple[bool, bool, object]:
     return isinstance(value, str), isinstance(value, bool), value
 
 
-def spans_of(condition: Condition) -> list[Span]:
+def spans_of(condition: Condition) -> Iterator[Span]:
     """The span, or one for each value."""
     if condition.span is not None:
-        return [condition.span]
-    return [Span(value, value, True, True) for value in condition.values]  # type: ignore[arg-type]
+        yield condition.span
+    for value in condition.values:
+        yield Span(value, value, True, True)  # type: ignore[arg-type]
 
 
 def _an_end(span: Span) -> object:

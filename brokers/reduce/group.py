@@ -8,7 +8,8 @@ differ in more.
 
 Within a group few are tried in vain. Sizes of value lists are sorted: if any list leaves room for
 mine, the shortest does. Spans are sorted, too: no two of them touch, or they would be one, so only
-the neighbours of mine can. And a list closes an open end of a span only if it has that value.
+the neighbours of mine can. Only a span is tried with every list, of which there are few, for the
+short ones are one.
 
 Most filters are alone in all their groups. Alone, one is an int, and nothing is known of its
 condition.
@@ -51,13 +52,12 @@ def places(operands: list[bytes]) -> list[tuple[int, bytes]]:
 class Group:
     """Two outputs or more that have all conjuncts but one in common, and its path."""
 
-    __slots__ = ("_holders", "_sizes", "_spans", "places")
+    __slots__ = ("_sizes", "_spans", "places")
 
     def __init__(self) -> None:
         """Without any."""
         self.places: dict[int, int] = {}  #: output -> which of its conjuncts it is
         self._sizes: list[tuple[int, int]] = []
-        self._holders: dict[object, dict[int, None]] = {}  # value -> who has it in a list
         self._spans: list[tuple[bool, bool, object, int]] = []
 
     def add(self, number: int, place: int, condition: Condition) -> None:
@@ -67,8 +67,6 @@ class Group:
             insort(self._spans, span_rank(condition.span, number))
             return
         insort(self._sizes, (len(condition.values), number))
-        for value in condition.values:
-            self._holders.setdefault(_key(value), {})[number] = None
 
     def remove(self, number: int, condition: Condition) -> None:
         """Remove an output that was added with this condition."""
@@ -77,11 +75,6 @@ class Group:
             del self._spans[bisect_left(self._spans, span_rank(condition.span, number))]
             return
         del self._sizes[bisect_left(self._sizes, (len(condition.values), number))]
-        for value in condition.values:
-            holders = self._holders[_key(value)]
-            del holders[number]
-            if not holders:
-                del self._holders[_key(value)]
 
     def candidates(self, condition: Condition) -> list[int]:
         """Some of which one can be united with it, if any can."""
@@ -90,21 +83,14 @@ class Group:
             if self._sizes:
                 found[self._sizes[0][1]] = None
             first = condition.values[0]
-            spans = [] if isinstance(first, bool) else spans_of(condition)[:1]
+            spans = [] if isinstance(first, bool) else [next(spans_of(condition))]
         else:
             spans = [condition.span]
-            for end in (condition.span.low, condition.span.high):
-                for holder in self._holders.get(_key(end), {}):
-                    found[holder] = None
+            found.update((number, None) for _, number in self._sizes)
         for span in spans:
             at = bisect_left(self._spans, span_rank(span, -1))
             found.update((rank[3], None) for rank in self._spans[max(at - 2, 0) : at + 2])
         return list(found)
-
-
-def _key(value: object) -> object:
-    """True is not 1."""
-    return (value,) if isinstance(value, bool) else value
 
 
 def span_rank(span: Span, number: int) -> tuple[bool, bool, object, int]:
