@@ -9,8 +9,9 @@ async with connect("127.0.0.1:7001") as client:
 from __future__ import annotations
 
 from brokers.aio.broker import Broker
-from brokers.aio.client import Advert, Client, Subscription, connect
+from brokers.aio.client import Client, connect
 from brokers.aio.connection import Bounds
+from brokers.aio.subscription import Advert, Subscription
 from brokers.errors import (
     BrokerError,
     BrokerUnreachable,

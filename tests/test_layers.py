@@ -58,12 +58,15 @@ BROKERS_ORDER = [
     "errors", "messages", "greetings", "effects", "settings",
     # how words travel
     "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
+    # what shells need besides
+    "addresses", "security", "store", "client",
     # the blocks of a node
     "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",
-    "__init__",
+    # the shell, what users import, the commands
+    "aio", "__init__", "cli",
 ]  # fmt: skip
 
 #: What a module that is no shell has no business with: the network, clocks, chance, threads.
@@ -79,7 +82,7 @@ WORLD = {
     "time",
 }
 #: The shells: module -> what of the world it is there for.
-SHELLS: dict[str, set[str]] = {"aio": WORLD, "sim": {"random"}}
+SHELLS: dict[str, set[str]] = {"aio": WORLD, "security": {"ssl"}, "sim": {"random"}}
 
 ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
 

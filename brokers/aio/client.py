@@ -1,4 +1,4 @@
-"""A client of a broker: `connect`, what it gives, and subscriptions.
+"""A client of a broker: `connect`, and what it gives.
 
 `brokers.client.ClientState` knows what was asked for; here are the socket, the waiting, and one
 task that connects again whenever a connection ends. Words gather until the event loop turns, so a
@@ -14,12 +14,13 @@ import asyncio
 import random
 import ssl as tls
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from brokers.addresses import Address, is_loopback, read_address
 from brokers.aio.connection import Bounds, Connection
+from brokers.aio.subscription import Advert, Subscription, canonical
 from brokers.client import Answered, ClientState, body_of
 from brokers.errors import (
     BrokerError,
@@ -30,12 +31,12 @@ from brokers.errors import (
 )
 from brokers.greetings import ClientHello
 from brokers.handshake import Handshake
-from brokers.messages import Event, FromClient, Policy, Subscribe, Welcome
+from brokers.messages import FromClient, Policy, Subscribe, Welcome
 from brokers.settings import Settings
 from brokers.wire import Speaker
-from matchengine import Filter, parse
+from matchengine import Filter
 
-__all__ = ["Client", "Subscription", "connect"]
+__all__ = ["Client", "connect"]
 
 #: Bytes of publications that are gathered before they are handed to the socket.
 GATHER = 1 << 18
@@ -70,76 +71,6 @@ def connect(
     if token and ssl is None and not is_loopback(at.host):
         raise ConfigurationError(f"a token goes to {at} through TLS only: give ssl")
     return Client(at, ClientHello(name, token or "", policy, limit), ssl, retry)
-
-
-class Subscription:
-    """A standing filter, and the events that it lets through: iterate over it with `async for`.
-
-    The iteration ends when the subscription or the client does. The events of all subscriptions of
-    a client share its `limit`: one that nobody reads holds up the others.
-    """
-
-    def __init__(self, client: Client, number: int) -> None:
-        """Made by `Client.subscribe`."""
-        self.number = number
-        self._client = client
-        self._error: Exception | None = None
-
-    def __repr__(self) -> str:
-        return f"Subscription({self.filter!r})"
-
-    @property
-    def filter(self) -> str:
-        """The filter in canonical form; "" when the subscription has ended."""
-        return self._client._state.subscriptions.get(self.number, "")
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self
-
-    async def __anext__(self) -> Event:
-        """The next event. Raises ConnectionLost when the broker has dismissed the client."""
-        client = self._client
-        while True:
-            event = client._state.take(self.number)
-            if event is not None:
-                client._soon()
-                return event
-            if self._error is not None:
-                raise self._error
-            if self.number not in client._state.queues or client._closing:
-                raise StopAsyncIteration
-            client._check()
-            await client._arrival(self.number)
-
-    async def replace(self, filter: str | Filter) -> None:
-        """Give it another filter, atomically: no event meets both or neither.
-
-        Returns once the new one is message-complete. After an error the old one stays.
-        """
-        _, request = self._client._state.subscribe(_canonical(filter), self.number)
-        await self._client._request(request)
-
-    async def unsubscribe(self) -> None:
-        """End it. Events that were not taken are dropped."""
-        client = self._client
-        if self.number in client._state.queues:
-            client._subscriptions.pop(self.number, None)
-            request = client._state.unsubscribe(self.number)
-            client._wake(self.number)
-            await client._request(request)
-
-
-class Advert:
-    """A promise that what is published matches this filter, or another advert of the client."""
-
-    def __init__(self, client: Client, number: int) -> None:
-        """Made by `Client.advertise`."""
-        self.number = number
-        self._client = client
-
-    async def withdraw(self) -> None:
-        """Take it back."""
-        await self._client._request(self._client._state.unadvertise(self.number))
 
 
 class Client:
@@ -235,7 +166,7 @@ class Client:
         A named client that left a subscription with this very filter behind gets that one.
         Raises what `matchengine.parse` raises, RequestRefused, and ConnectionLost.
         """
-        text = _canonical(filter)
+        text = canonical(filter)
         for number in sorted(self._left_behind):
             if self._state.subscriptions.get(number) == text:
                 self._left_behind.discard(number)
@@ -259,7 +190,7 @@ class Client:
         Returns once all brokers know. Without an advert, the first publication says that anything
         may come.
         """
-        number, request = self._state.advertise(_canonical(filter))
+        number, request = self._state.advertise(canonical(filter))
         await self._request(request)
         return Advert(self, number)
 
@@ -530,8 +461,3 @@ def _wake(waiters: list[asyncio.Future[None]]) -> None:
     for future in waiters:
         if not future.done():
             future.set_result(None)
-
-
-def _canonical(filter: str | Filter) -> str:
-    """The filter's own text. Raises what `matchengine.parse` raises."""
-    return str(parse(filter) if isinstance(filter, str) else filter)
