@@ -19,7 +19,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from brokers.messages import Delivery
+from brokers.messages import Delivery, Event
 from brokers.simulation.agenda import Agenda
 from brokers.simulation.conditions import Conjunction, Index, Values, matches, text_of
 from brokers.simulation.failure import Failure
@@ -75,7 +75,7 @@ class Published:
     """An event, and what has become of it."""
 
     __slots__ = (
-        "allowed", "body", "client", "got", "hops", "identity", "is_refused", "number", "owed",
+        "allowed", "body", "client", "event", "got", "hops", "is_refused", "number", "owed",
         "published", "publisher", "stream", "taken", "values",
     )  # fmt: skip
 
@@ -84,7 +84,7 @@ class Published:
     ) -> None:
         self.client = client
         self.publisher = (client.process.name, client.published_as)
-        self.stream = (client.number, client.connections)
+        self.stream = client.address  #: whose events keep their order
         self.number = number
         self.values = values
         self.body = body
@@ -95,7 +95,7 @@ class Published:
         self.owed = 0  #: bits of the wishes that it must be delivered to
         self.got = 0  #: bits of the wishes that it was delivered to
         self.hops = 0  #: links that it was sent over
-        self.identity: tuple[str, int, int] | None = None
+        self.event: Event | None = None  #: as it was delivered first
 
 
 class Oracle:
@@ -113,8 +113,6 @@ class Oracle:
         self._wishes: list[Wish] = []
         self._changing: dict[int, Wish] = {}  #: settled ones whose next filter is under way
         self._unjudged: deque[Published] = deque()  #: in order
-        #: Per subscriber and publisher, the number of what was delivered last.
-        self._last: dict[tuple[int, int, tuple[int, int]], int] = {}
         self._drops: dict[tuple[int, int, str], int] = {}  #: as told to a client's connection
         self._excused_drops: Counter[int] = Counter()
 
@@ -233,17 +231,17 @@ class Oracle:
 
     def delivered(self, client: Client, batch: Iterable[Delivery]) -> None:
         """A client gets events."""
-        era = client.connections if client.name is None else client.process.incarnation
+        heard = client.heard
         for subscriptions, event in batch:
             published = self.events.get(event.body)
             if published is None:
                 raise Failure("false delivery", f"{client} got {event}, which nobody published")
-            self._check_identity(published, event[:3], event.publisher)
-            key = (client.number, era, published.stream)
-            if self._last.get(key, 0) > published.number:
-                text = f"{client} got {_text(published)} after number {self._last[key]}"
+            if published.event is not event:
+                self._check_identity(published, event)
+            if heard.get(published.stream, 0) > published.number:
+                text = f"{client} got {_text(published)} after number {heard[published.stream]}"
                 raise Failure("order", text, event.body)
-            self._last[key] = published.number
+            heard[published.stream] = published.number
             for number in subscriptions:
                 wish = client.wishes.get(number) or client.past.get(number)
                 if wish is None:
@@ -264,14 +262,13 @@ class Oracle:
         if published.is_refused or not wanted:
             raise Failure("false delivery", f"{wish} got {_text(published)}", published.body)
 
-    def _check_identity(
-        self, published: Published, identity: tuple[str, int, int], publisher: str
-    ) -> None:
-        if published.identity != identity:
-            if published.identity is not None or (identity[0], publisher) != published.publisher:
-                text = f"{_text(published)} is said to be {identity} of {publisher}"
-                raise Failure("false delivery", text, published.body)
-            published.identity = identity
+    def _check_identity(self, published: Published, event: Event) -> None:
+        """Is an event the same wherever it arrives?"""
+        first = published.event or event
+        if event != first or (event.source, event.publisher) != published.publisher:
+            text = f"{_text(published)} of {published.publisher} is said to be {event}"
+            raise Failure("false delivery", text, published.body)
+        published.event = event
 
     def crossed(self, body: bytes) -> None:
         """An event has come over a link."""
