@@ -59,7 +59,7 @@ BROKERS_ORDER = [
     # how words travel
     "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
     # the blocks of a node
-    "reduce", "overlay", "interest", "events", "link", "presets",
+    "index", "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",
