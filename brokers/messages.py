@@ -14,7 +14,8 @@ names do not.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import json
+from typing import Any, Final, NamedTuple
 
 __all__ = [
     "FROM_CLIENT",
@@ -81,6 +82,10 @@ class Event(NamedTuple):
     sequence: int  #: counts the events that the source has taken, from 1
     publisher: str  #: name of the client, unique at its source
     body: bytes  #: JSON, as the publisher sent it
+
+    def json(self) -> Any:
+        """The body as Python has it. O(its length)."""
+        return json.loads(self.body)
 
 
 # ---- the shell to the node ----------------------------------------------------------------------

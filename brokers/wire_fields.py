@@ -193,17 +193,22 @@ def decode_client(raw: bytes) -> str | None:
     return decode_broker(raw) if raw else None
 
 
-def encode_reason(text: str) -> bytes:
-    """The bytes of a reason, so many as there is room for: it must never keep us from saying it."""
-    return text.encode(errors="replace")[:4_096].decode(errors="ignore").encode()
+def cut(most: int) -> Callable[[str], bytes]:
+    """How a text for people is encoded: so much of it as there is room for, and never refused."""
+
+    def encode(text: str) -> bytes:
+        raw = text.encode(errors="replace")
+        return raw if len(raw) <= most else raw[:most].decode(errors="ignore").encode()
+
+    return encode
 
 
 NAME: Final = Text(Bytes("name", U8, 1, 255), encode_name, decode_name)
 BROKER: Final = Text(Bytes("broker", U8, 1, 255), encode_broker, decode_broker)
 CLIENT: Final = Text(Bytes("client", U8, 0, 255), encode_client, decode_client)
-REASON: Final = Text(Bytes("reason", U32, 0, 4_096), encode_reason)
+REASON: Final = Text(Bytes("reason", U32, 0, 4_096), cut(4_096))
 TOKEN: Final = Text(Bytes("token", U32, 0, 4_096))
-TEXT: Final = Text(Bytes("text", U32, 0, 1 << 20))
+TEXT: Final = Text(Bytes("text", U32, 0, 65_536), cut(65_536))
 FILTER: Final = Text(Bytes("filter", U32, 0, 1 << 20))
 JSON: Final = Text(Bytes("json", U32, 0, 16 << 20))
 BODY: Final = Bytes("body", U32, 0, 16 << 20)

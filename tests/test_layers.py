@@ -58,6 +58,8 @@ BROKERS_ORDER = [
     "errors", "messages", "greetings", "effects", "settings",
     # how words travel
     "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
+    # what shells need besides
+    "addresses", "security", "store", "client",
     # the blocks of a node
     "index", "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
@@ -65,7 +67,8 @@ BROKERS_ORDER = [
     "status", "node",
     # a world to try it in
     "simulation", "sim",
-    "__init__",
+    # the shell, what users import, the commands
+    "aio", "__init__", "cli",
 ]  # fmt: skip
 
 #: What a module that is no shell has no business with: the network, clocks, chance, threads.
@@ -81,7 +84,11 @@ WORLD = {
     "time",
 }
 #: The shells: module -> what of the world it is there for.
-SHELLS: dict[str, set[str]] = {"aio": WORLD, "simulation": {"random", "time"}}
+SHELLS: dict[str, set[str]] = {
+    "aio": WORLD,
+    "security": {"ssl"},
+    "simulation": {"random", "time"},
+}
 
 ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from matchengine.limits import Limits
 
-__all__ = ["InputError", "Source"]
+__all__ = ["LONGEST", "InputError", "Source"]
 
 CHUNK = 1 << 20
 #: Of a line that no event may be as long as, only so much is kept: the rest changes nothing.
@@ -82,6 +82,12 @@ class Source:
     def position(self) -> int:
         """How much of `size` has been read."""
         return self._raw.tell() if self.size is not None else 0
+
+    def waits_at(self) -> int | None:
+        """The descriptor of the pipe or terminal that reading waits for, if it is one."""
+        if self.size is not None or self.name.endswith(".gz") or _status(self._raw) is None:
+            return None
+        return self._raw.fileno()
 
     def _next(self) -> bytes:
         try:

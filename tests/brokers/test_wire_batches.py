@@ -65,7 +65,8 @@ def test_the_fast_way_takes_nothing_that_the_plain_way_refuses(
         page[data.draw(st.integers(0, len(page) - 1))] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(0, len(page)) | st.just(len(page)))
     whole = bytes(page) + data.draw(st.binary(max_size=20))
-    assert read_fast(word, whole, 0, end) == plain(word, whole, 0, end)
+    found = read_fast(word, whole, 0, end)
+    assert found is None or found == plain(word, whole, 0, end)
 
 
 @pytest.mark.parametrize("said", FULL, ids=lambda word: type(word).__name__)
@@ -78,7 +79,8 @@ def test_every_end_and_every_byte(said: Any) -> None:
     for at in range(len(body)):
         for value in (0, 1, 2, 127, 128, 255):
             page = body[:at] + bytes([value]) + body[at + 1 :]
-            assert read_fast(word, page, 0, len(page)) == plain(word, page, 0, len(page))
+            found = read_fast(word, page, 0, len(page))
+            assert found is None or found == plain(word, page, 0, len(page))
 
 
 def test_what_is_unusual_is_left_to_the_plain_way() -> None:

@@ -1,0 +1,43 @@
+"""HOST:PORT, as people write it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from brokers.errors import ConfigurationError
+
+__all__ = ["Address", "is_loopback", "read_address"]
+
+
+class Address(NamedTuple):
+    """Where to listen, or whom to call."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def read_address(text: str) -> Address:
+    """The address that `text` says; IPv6 in brackets: ``[::1]:7001``.
+
+    Raises `ConfigurationError`.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ConfigurationError(f"{text!r}: an IPv6 address stands in brackets: [::1]:7001")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise ConfigurationError(f"{text!r} is not HOST:PORT, for instance 127.0.0.1:7001")
+    return Address(host, int(port))
+
+
+def is_loopback(host: str) -> bool:
+    """Does only this machine reach it? Names other than localhost are not looked up: no."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
