@@ -96,11 +96,13 @@ class Raw:
 class Process:
     """A command in a process of its own."""
 
-    def __init__(self, *arguments: str, stdin: int | None = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "matchengine", *arguments],
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -149,9 +151,8 @@ def _lines(stream: IO[str] | None) -> queue.Queue[str | None]:
     found: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
-        assert stream is not None
         try:
-            for line in stream:
+            for line in stream or ():
                 found.put(line.rstrip("\n"))
         except ValueError:  # closed while the test ends
             pass

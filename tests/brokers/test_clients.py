@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_kit import Raw, in_loop, take, until
 
+from broker_kit import Raw, in_loop, take, until
 from brokers import (
     Broker,
     BrokerError,
