@@ -20,7 +20,18 @@ from brokers.interest.entries import Entries, Entry
 from brokers.interest.settling import Settling
 from brokers.interest.targets import TARGETS
 from brokers.link import Link
-from brokers.messages import Frame, Key, Peer, Ping, Record, Settled, Summary, Synced
+from brokers.messages import (
+    Digest,
+    Frame,
+    Key,
+    Peer,
+    Ping,
+    Record,
+    Resync,
+    Settled,
+    Summary,
+    Synced,
+)
 from brokers.overlay.database import Database
 from brokers.overlay.routes import Routes
 from brokers.overlay.topology import Topology
@@ -70,7 +81,6 @@ class Neighbours:
             self._targets,
             matcher,
             self._reducer_maker(preset.link),
-            counters,
         )
         self.settling = Settling(self.database, self.routes)
         self._unreported: dict[str, None] = {}  # origins of which there may be news for parents
@@ -126,6 +136,14 @@ class Neighbours:
         self._down_since[neighbour] = now
         self.settling.link_down(neighbour)
         self.entries.link_down(neighbour)
+
+    def compare(self, message: Digest, link: Link, now: float) -> None:
+        """A neighbour says what its export is: what we hold, or it is to be sent."""
+        if self.entries.imports[link.neighbour].digest() == message:
+            link.agreed = now
+        else:
+            self._counters["resynchronisations"] += 1
+            self.say(link.neighbour, Resync(), now)
 
     def next_frame(self, frame: Frame, sender: str, now: float) -> Link | None:
         """The link of a frame that is the next one; None if there is nothing to do with it."""
@@ -255,10 +273,16 @@ class Neighbours:
     # ---- time -----------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Heartbeats, dead links, and the end of what is kept for a while."""
+        """Heartbeats, dead links, comparisons of tables, the end of what is kept for a while."""
+        for link in self.links.values():  # while nothing waits to be said about tables
+            if link.audited_at + self._settings.audit <= now:
+                link.audited_at = now
+                self.say(link.neighbour, self.entries.digest(link.neighbour), now)
         for link in list(self.links.values()):
             if link.heard_at + self._settings.dead_after <= now:
                 self.end(link, "nothing was heard for too long", now)
+            elif not link.joined and link.since + self._settings.joining <= now:
+                self.end(link, "it did not join the overlay", now)
             elif link.said_at + self._settings.heartbeat <= now:
                 self.say(link.neighbour, Ping(), now)
         if self.routes.expire(now):

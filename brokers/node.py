@@ -31,6 +31,7 @@ from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.events.flow import Flow
 from brokers.events.planes import PLANES
+from brokers.index import Index
 from brokers.link import Link
 from brokers.messages import (
     Ack,
@@ -64,12 +65,12 @@ from brokers.messages import (
     Unsubscribe,
 )
 from brokers.neighbours import Neighbours
-from brokers.presets import PRESETS
+from brokers.presets import PRESETS, Preset
 from brokers.publications import Publications
 from brokers.settings import Settings
 from brokers.status import answer
 from brokers.subscriptions import LOCAL, Subscriptions
-from matchengine import EventError, Matcher
+from matchengine import EventError
 
 __all__ = ["Node"]
 
@@ -82,7 +83,7 @@ class Node:
         name: str,
         *,
         incarnation: int,
-        preset: str = "default",
+        preset: str | Preset = "default",
         settings: Settings = Settings(),  # noqa: B008  it is frozen
         peers: int = 0,
         saved: Mapping[str, Mapping[int, str]] = {},
@@ -92,18 +93,18 @@ class Node:
         It takes nothing from clients while it has found none of its `peers`, or until
         `settings.patience`. `saved` are the subscriptions of named clients.
         """
-        blocks = PRESETS[preset]
+        blocks = PRESETS[preset] if isinstance(preset, str) else preset
         self.name = name
         self.incarnation = incarnation
-        self.preset = preset
+        self.preset = preset if isinstance(preset, str) else "-".join(map(str, preset))
         self.settings = settings
         self.counters: Counter[str] = Counter()
         self.deadline = 0.0  #: when `tick` is wanted next
         self._alone_until: float | None = None if peers else 0.0
         self._found = not peers  # a peer, or out of patience
         self._joined = not peers  # does everybody know of all links that are up?
-        self._now = 0.0
-        self._matcher: Matcher[Any] = Matcher()
+        self.now = 0.0  #: of the last call
+        self._matcher: Index[Any] = Index()
         self.flow = Flow(name, incarnation, settings.window)
         self.neighbours = Neighbours(
             name, incarnation, blocks, settings, self._matcher, self.counters, self.flow.gone
@@ -134,12 +135,10 @@ class Node:
         What a stranger may get wrong ends his connection (`Close`) and nothing else; any exception
         is a mistake in here.
         """
-        self._now = now
+        self.now = now
         if isinstance(message, Frame):
             link = self.neighbours.next_frame(message, sender, now)
-            follow = link is None or not self._of_events(message.message, link)
-            if link is not None and follow:
-                self._from_peer(message.message, link)
+            follow = link is None or self._from_peer(message.message, link)
         elif isinstance(message, LinkUp):
             self.neighbours.up(sender, message.session, message.incarnation, now)
             follow = True
@@ -154,7 +153,7 @@ class Node:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what time brings: heartbeats, and the end of what was only kept for a while."""
-        self._now = now
+        self.now = now
         self.deadline = now + self.settings.heartbeat / 4
         if self._alone_until is None:
             self._alone_until = now + self.settings.patience
@@ -167,6 +166,16 @@ class Node:
         return self._flush()
 
     # ---- neighbours -----------------------------------------------------------------------------
+
+    def _from_peer(self, message: Peer, link: Link) -> bool:
+        """Do what a neighbour says; may anything follow from it?"""
+        try:
+            if self._of_events(message, link):
+                return False
+            self._of_interest(message, link)
+        except ProtocolError as error:
+            self.neighbours.end(link, str(error), self.now)
+        return True
 
     def _of_events(self, message: Peer, link: Link) -> bool:
         """Do what is to be done with events; nothing but `_flush` follows. False: it is another."""
@@ -185,7 +194,7 @@ class Node:
                 if message.taker == self.name:
                     self.flow.probed(message)
                 else:
-                    self.neighbours.towards(message.taker, message, self._now)
+                    self.neighbours.towards(message.taker, message, self.now)
             case Credit():
                 self._credit(message)
             case Ping():
@@ -194,8 +203,8 @@ class Node:
                 return False
         return True
 
-    def _from_peer(self, message: Peer, link: Link) -> None:
-        sender, now = link.neighbour, self._now
+    def _of_interest(self, message: Peer, link: Link) -> None:
+        sender, now = link.neighbour, self.now
         match message:
             case Record():
                 self.neighbours.learn(message, sender, now)
@@ -205,12 +214,11 @@ class Node:
                 self.neighbours.summary(message, sender, now)
             case Synced():
                 self.neighbours.synced(link)
-            case Digest() | Resync() | Table() | Change() | Ack():
-                try:
-                    for answer in self.neighbours.entries.receive(sender, message, now):
-                        self.neighbours.say(sender, answer, now)
-                except ProtocolError as error:
-                    self.neighbours.end(link, str(error), now)
+            case Digest():
+                self.neighbours.compare(message, link, now)
+            case Resync() | Table() | Change() | Ack():
+                for reply in self.neighbours.entries.receive(sender, message, now):
+                    self.neighbours.say(sender, reply, now)
 
     # ---- clients --------------------------------------------------------------------------------
 
@@ -219,14 +227,14 @@ class Node:
         client = self.clients.get(address)
         try:
             if isinstance(message, ClientUp):
-                self.clients.up(address, message, self._now)
+                self.clients.up(address, message, self.now)
             elif client is not None:  # else its last words crossed with our Close
                 return self._hear(client, message)
         except ProtocolError as error:
             if client is None:
                 self.clients.effects.append(Close(address, 0, str(error)))
             else:
-                self.clients.disconnect(client, str(error), self._now)
+                self.clients.disconnect(client, str(error), self.now)
         return True
 
     def _hear(self, client: Client, message: Message) -> bool:
@@ -240,15 +248,15 @@ class Node:
                     self._take()
                     return False
             case Subscribe():
-                self.clients.subscribe(client, message, self._now)
+                self.clients.subscribe(client, message, self.now)
             case Unsubscribe():
-                self.clients.unsubscribe(client, message, self._now)
+                self.clients.unsubscribe(client, message, self.now)
             case Advertise():
                 self.publications.advertise(client, message)
             case Unadvertise():
                 self.publications.unadvertise(client, message)
             case ClientDown():
-                self.clients.down(client, self._now)
+                self.clients.down(client, self.now)
             case Ask():
                 self.clients.say(client, answer(self, message))
             case Ping():
@@ -295,13 +303,13 @@ class Node:
             if not was_open and self.flow.open:
                 self._take()
         else:
-            self.neighbours.towards(credit.source, credit, self._now)
+            self.neighbours.towards(credit.source, credit, self.now)
 
     # ---- what follows ---------------------------------------------------------------------------
 
     def _follow(self) -> None:
         """What follows from a change, in the order of the header."""
-        neighbours, now = self.neighbours, self._now
+        neighbours, now = self.neighbours, self.now
         if self.publications.changed:
             self.publications.changed = False
             neighbours.advertise(self.publications.generation, self.publications.adverts(), now)
@@ -331,7 +339,7 @@ class Node:
         """Events, credits and deliveries on their way, behind all that was said before."""
         self._send_events()
         if self.clients.overrun:
-            self.clients.cut(self._now)
+            self.clients.cut(self.now)
             self._follow()
             self._send_events()
         effects, self.neighbours.effects = self.neighbours.effects, []
@@ -339,7 +347,7 @@ class Node:
         return effects
 
     def _send_events(self) -> None:
-        neighbours, plane, now = self.neighbours, self._plane, self._now
+        neighbours, plane, now = self.neighbours, self._plane, self.now
         while True:
             if plane.events:
                 events, plane.events = plane.events, {}

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from matchengine import Filter, Matcher
+from brokers.index import Index
+from matchengine import Filter
 
 __all__ = ["EVERYTHING", "Publisher"]
 
@@ -29,7 +30,7 @@ class Publisher:
         self.answered = 0  #: the last publication that was taken or refused
         #: The last publication that EVERYTHING stands for, once there are other adverts.
         self.everything_until = math.inf
-        self._index: Matcher[int] = Matcher()
+        self._index: Index[int] = Index()
 
     def advertise(self, number: int, filter: Filter) -> None:
         """Add an advert, or replace it."""

@@ -15,9 +15,14 @@ class Settings:
     heartbeat: float = 1.0
     #: A link on which nothing came for so long is dead: three heartbeats and some delay.
     dead_after: float = 3.5
+    #: So often each side of a link says what its table should be, and the other compares.
+    audit: float = 10.0
     #: What a change of links or adverts makes superfluous is kept for so long. Longer than an event
     #: is under way, so that no event finds the old path gone and the new one not yet laid.
     retain: float = 2.0
+    #: A link that is up, and of which the overlay has not learnt for so long, is ended: clients
+    #: wait for it.
+    joining: float = 10.0
     #: A broker with peers to find takes nothing from clients for so long while it has found none.
     patience: float = 5.0
     #: Events of a source that may be on their way to one broker and not yet consumed there.

@@ -39,7 +39,7 @@ def status(node: Node) -> dict[str, Any]:
         "brokers": list(neighbours.topology.brokers),
         "links": {
             name: {
-                "since": link.since,
+                "seconds": node.now - link.since,
                 "joined": link.joined,
                 "frames_sent": link.next_out - 1,
                 "frames_received": link.next_in - 1,
@@ -79,6 +79,7 @@ def status(node: Node) -> dict[str, Any]:
 def route(node: Node, event: Any, source: str | None = None) -> dict[str, Any]:
     """Where an event goes from here, and which filters send it there, since when.
 
+    Each filter comes with the seconds since it is known here.
     `source` is the broker that took it from its publisher; this one, if None.
     """
     neighbours = node.neighbours
@@ -90,10 +91,14 @@ def route(node: Node, event: Any, source: str | None = None) -> dict[str, Any]:
         if isinstance(id, tuple):
             entry = neighbours.entries.get(id[1])
             if entry is not None:
-                why = {"filter": entry.text, "for": entry.key.origin, "since": entry.since}
+                why = {
+                    "filter": entry.text,
+                    "for": entry.key.origin,
+                    "seconds": node.now - entry.since,
+                }
                 behind.setdefault(id[0], []).append(why)
         elif (subscription := node.subscriptions.at(id)) is not None:
-            why = {"filter": str(subscription.filter), "since": subscription.since}
+            why = {"filter": str(subscription.filter), "seconds": node.now - subscription.since}
             here.append({"client": subscription.address, **why})
     branches = {
         name: neighbours.routes.names(mask) for name, mask in neighbours.routes.branches(source)
@@ -119,7 +124,11 @@ def _why_not(
 
 
 def audit(node: Node) -> dict[str, Any]:
-    """The tables of all links, as numbers of entries and sums of hashes."""
+    """The tables of all links, as numbers of entries and sums of hashes.
+
+    What one end has exported the other has imported, unless a change is under way. `agreed`: so
+    many seconds ago the neighbour's export was compared with our import, and was the same.
+    """
     entries = node.neighbours.entries
     return {
         "broker": node.name,
@@ -127,8 +136,9 @@ def audit(node: Node) -> dict[str, Any]:
             name: {
                 "exported": list(entries.exports[name].digest()),
                 "imported": list(entries.imports[name].digest()),
+                "agreed": None if link.agreed is None else node.now - link.agreed,
             }
-            for name in node.neighbours.links
+            for name, link in node.neighbours.links.items()
         },
     }
 

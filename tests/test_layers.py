@@ -61,10 +61,12 @@ BROKERS_ORDER = [
     # what shells need besides
     "addresses", "security", "store", "client",
     # the blocks of a node
-    "reduce", "overlay", "interest", "events", "link", "presets",
+    "index", "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",
+    # a world to try it in
+    "simulation", "sim",
     # the shell, what users import, the commands
     "aio", "__init__", "cli",
 ]  # fmt: skip
@@ -82,7 +84,11 @@ WORLD = {
     "time",
 }
 #: The shells: module -> what of the world it is there for.
-SHELLS: dict[str, set[str]] = {"aio": WORLD, "security": {"ssl"}, "sim": {"random"}}
+SHELLS: dict[str, set[str]] = {
+    "aio": WORLD,
+    "security": {"ssl"},
+    "simulation": {"random", "time"},
+}
 
 ORDERS = {"matchengine": PYTHON_ORDER, "brokers": BROKERS_ORDER}
 

@@ -6,8 +6,9 @@ seconds, so that the events published before it did find their way (see `overlay
 
 from __future__ import annotations
 
+from brokers.index import Index
 from brokers.overlay.routes import Routes
-from matchengine import Filter, Matcher, overlaps, parse
+from matchengine import Filter, overlaps, parse
 
 __all__ = ["Adverts"]
 
@@ -23,7 +24,7 @@ class Adverts:
         self._by_source: dict[str, dict[str, Filter]] = {}
         self._going: dict[tuple[str, str], float] = {}  # (source, text) -> when it was taken back
         self._everything = 0  # mask of sources that advertise all there is
-        self._index: Matcher[tuple[str, str]] = Matcher()  # the adverts of others
+        self._index: Index[tuple[str, str]] = Index()  # the adverts of others
 
     def set(self, source: str, texts: tuple[str, ...], now: float) -> list[Filter]:
         """These are the adverts of a broker now; return those that are new."""

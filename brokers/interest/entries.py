@@ -19,7 +19,6 @@ broker, and stands for one or more entries here.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from brokers.errors import ProtocolError
@@ -63,7 +62,6 @@ class Entries:
         targets: Targets,
         matcher: Matcher[object],
         new_reducer: Callable[[], Reducer[Key]] | None,
-        counters: Counter[str],
     ) -> None:
         self._name = name
         self._incarnation = incarnation
@@ -71,7 +69,6 @@ class Entries:
         self._targets = targets
         self._matcher = matcher
         self._new_reducer = new_reducer
-        self._counters = counters
         self._entries: dict[Key, Entry] = {}
         self._by_origin: dict[str, dict[Key, Entry]] = {}
         self._rerouted: dict[str, tuple[Branch, ...]] = {}  # by which branches they were routed
@@ -216,6 +213,10 @@ class Entries:
         self._acks.pop(neighbour, None)
         return self._changing(neighbour).open()
 
+    def digest(self, neighbour: str) -> Digest:
+        """What the neighbour should hold."""
+        return self._export(neighbour).digest()
+
     def link_down(self, neighbour: str) -> None:
         """Nobody is waited for there any more; both tables are kept for when it comes back."""
         self._export(neighbour).close()
@@ -232,7 +233,7 @@ class Entries:
             del self.exports[neighbour]
 
     def receive(
-        self, neighbour: str, message: Digest | Resync | Table | Change | Ack, now: float
+        self, neighbour: str, message: Resync | Table | Change | Ack, now: float
     ) -> Iterable[Peer]:
         """Do what a neighbour says of its table or ours; return what to answer at once.
 
@@ -250,10 +251,6 @@ class Entries:
                 for key in self._export(neighbour).acknowledge(message):
                     if (entry := self._unsettled.get(key)) is not None:
                         self._settle(entry)
-            case Digest():
-                if message != table.digest():
-                    self._counters["resynchronisations"] += 1
-                    return [Resync()]
             case Resync():
                 return self._export(neighbour).whole()
             case Table():

@@ -36,6 +36,7 @@ from itertools import count
 from operator import itemgetter
 from typing import Generic, TypeVar
 
+from brokers.index import Index
 from brokers.reduce.conditions import (
     Condition,
     condition_of,
@@ -45,7 +46,6 @@ from brokers.reduce.conditions import (
     unite,
 )
 from brokers.reduce.group import Group, places, span_rank
-from brokers.reduce.index import Index
 from matchengine import Filter
 
 __all__ = ["MOST_VALUES", "Block", "Blocks"]
@@ -109,7 +109,7 @@ class Blocks(Generic[T]):
         self.merged = 0  #: filters that came in and are parts
         self._touched: dict[int, Block[T]] = {}
         self._numbers = count()
-        self._index = Index()  # of the outputs
+        self._index: Index[int] = Index()  # of the outputs
         self._wholes = 0  # among the outputs
         self._groups: dict[bytes, int | Group] = {}
 

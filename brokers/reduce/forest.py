@@ -36,7 +36,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 
-from brokers.reduce.index import Index
+from brokers.index import Index
 from matchengine import Filter
 
 __all__ = ["Forest", "Node", "Shift"]
@@ -81,7 +81,7 @@ class Forest(Generic[K]):
         self.roots: dict[int, Node[K]] = {}
         self.uncoverings = 0
         self._numbers = count()
-        self._index = Index()  # of the roots
+        self._index: Index[int] = Index()  # of the roots
         self._nodes: dict[Filter, Node[K]] = {}
         self._node_of: dict[K, Node[K]] = {}
 

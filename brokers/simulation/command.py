@@ -7,7 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from time import perf_counter
 from typing import Any
 
@@ -16,8 +16,7 @@ from brokers.simulation.coverage import missing
 from brokers.simulation.faults import FAULTS
 from brokers.simulation.graph import SHAPES
 from brokers.simulation.many import run_many
-from brokers.simulation.process import MakeNode
-from brokers.simulation.run import CheckTables, Options, Result
+from brokers.simulation.run import Options, Result
 from brokers.simulation.subject import Subject, check_tables
 from matchengine.cli.command import Commands, add_json, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain, counted
@@ -81,11 +80,6 @@ def _faults(text: str) -> str:
     return text
 
 
-def node_and_check() -> tuple[MakeNode, CheckTables | None]:
-    """What is simulated, and what is asked of all tables."""
-    return Subject, check_tables
-
-
 def _options(arguments: argparse.Namespace) -> Options:
     named = tuple(dict.fromkeys(arguments.faults.split(",")))
     return Options(
@@ -105,10 +99,9 @@ def _run(arguments: argparse.Namespace) -> int:
     one = arguments.seeds is None
     seeds = [arguments.seed or 0] if one else range(arguments.seeds)
     jobs = min(len(seeds), arguments.jobs or os.cpu_count() or 1)
-    make, check_tables = node_and_check()
     summary = _Summary(options)
     with Progress("seeds", len(seeds)) as progress:
-        for result in run_many(options, seeds, make, check_tables, jobs):
+        for result in run_many(options, seeds, Subject, check_tables, jobs):
             summary.add(result)
             progress.update(summary.seeds)
             if arguments.json:
@@ -136,8 +129,13 @@ def _replay(result: Result, options: Options) -> str:
     )
 
 
+def _figures_of(result: Result) -> dict[str, Any]:
+    # `asdict` would make Counters of lists of pairs of Counters.
+    return {field.name: getattr(result, field.name) for field in fields(result)}
+
+
 def _record(result: Result, options: Options) -> dict[str, Any]:
-    record = asdict(result)
+    record = _figures_of(result)
     record["event"] = result.event.decode() if result.event is not None else None
     record["replay"] = _replay(result, options)
     return record
@@ -147,7 +145,7 @@ def _lines(result: Result, options: Options) -> list[str]:
     head = f"seed {result.seed} ({result.drawn})"
     if result.failure is None:
         state = f"{head}: all promises kept"
-        return [state, *_figures(Counter(asdict(result)), result), f"trace {result.trace}"]
+        return [state, *_figures(_figures_of(result), result), f"trace {result.trace}"]
     story = [f"    {line}" for line in result.story]
     return [
         f"{head}: FAILED at {result.seconds:.4f} s",
@@ -158,7 +156,7 @@ def _lines(result: Result, options: Options) -> list[str]:
     ]
 
 
-def _figures(figures: Counter[str], counts: Result | _Summary) -> list[str]:
+def _figures(figures: dict[str, Any], counts: Result | _Summary) -> list[str]:
     rows = [(name, f"{figures[name]:,}") for name in ("messages", "published", "deliveries")]
     rows.append(("messages a second", f"{counts.messages / max(counts.cpu, 1e-9):,.0f} on a core"))
     rows.append(("virtual time", f"{counts.seconds:,.0f} s"))
@@ -214,6 +212,6 @@ class _Summary:
         failed = f"; failed: {', '.join(map(str, self.failed))}" if self.failed else ""
         return [
             head + failed,
-            *_figures(Counter(self.record()), self),
+            *_figures(self.record(), self),
             f"{'took':<20}{self.wall:,.1f} s",
         ]

@@ -149,6 +149,7 @@ def _stop(scene: Scene, _: float) -> Mend:
         for process in scene.chance.shuffled(running):
             others = [one for one in running if one is not process]
             if scene.alive_and_linked(others, scene.network.edges):
+                process.is_gone = True
                 process.crash(silently=scene.chance.happens(0.5))
                 break
     return _nothing
@@ -210,8 +211,8 @@ def _remove_link(scene: Scene, _: float) -> Mend:
     edges = scene.network.edges
     for edge in scene.chance.shuffled(edges):
         others = [one for one in edges if one is not edge]
-        alive = [one for one in scene.processes if one.node is not None]
-        if scene.alive_and_linked(alive, others):
+        staying = [one for one in scene.processes if not one.is_gone]
+        if scene.alive_and_linked(staying, others):
             scene.network.remove(edge)
             break
     return _nothing

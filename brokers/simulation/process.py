@@ -67,6 +67,7 @@ class Process:
         self.node: Node | None = None
         self.incarnation = 0
         self.is_paused = False
+        self.is_gone = False  #: for good
         self.inbox: list[tuple[Do, Any, Any]] = []  #: what has come in while it was paused
         self.edges: list[Edge] = []
         self.links: dict[str, End] = {}

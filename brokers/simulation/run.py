@@ -277,6 +277,8 @@ class _Run:
         nodes = {one.name: one.node for one in self.processes if one.node is not None}
         if self._check_tables is not None:
             self._check_tables(nodes, self.oracle.settled_filters(), self.network.pairs())
+        self.workload.gather()  # some could not consume fast enough, and were sent away
+        self._wait(SWEEP)
         self.workload.take_back()
         self._wait(UNDER_WAY + SWEEP)
         self.workload.leave()

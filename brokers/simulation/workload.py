@@ -41,7 +41,7 @@ class Workload:
         self._agenda = agenda
         self._settings = settings
         self._policies = POLICIES if drops else POLICIES[:1]
-        self._limits = (16, 1_024) if drops else (1_024,)
+        self._limits = (4, 16, 1_024) if drops else (1_024,)
         self._chance = chance = Chance(seed, "workload")
         self._filters = Chance(seed, "filters")
         self._values = Chance(seed, "values")
@@ -70,11 +70,16 @@ class Workload:
         self._agenda.after(0.1, self._act)
 
     def stop(self) -> None:
-        """No more actions; who is away comes back."""
+        """No more actions; all consume, and who is away comes back."""
         self._going = False
         for client in self.clients:
             client.consume(is_slow=False)
-            self._come(client, None)
+        self.gather()
+
+    def gather(self) -> None:
+        """Who is away comes back."""
+        for client in self.clients:
+            client.come("block", 1_024)
 
     def _come(self, client: Client, _: object) -> None:
         client.come(self._chance.pick(self._policies), self._chance.pick(self._limits))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from matchengine import Matcher
 
 __all__ = ["Index"]
 
 
-class Index(Matcher[int]):
-    """Filters by number, asked which cover which. Says nothing of expensive ones.
+IdT = TypeVar("IdT")
+
+
+class Index(Matcher[IdT]):
+    """A matcher that says nothing of expensive filters.
 
     Nobody here could do anything about them, and a warning that is made an error must not stop a
     change half-way: where a client's filter comes in is the place to warn.

@@ -1,0 +1,222 @@
+"""Slow subscribers, broken links, and what strangers get wrong."""
+
+import json
+
+import pytest
+
+from broker_net import LINE, RING, Net
+from brokers.messages import (
+    Change,
+    ClientUp,
+    Consumed,
+    Done,
+    Frame,
+    Key,
+    LinkUp,
+    Lost,
+    Policy,
+    Publish,
+    Record,
+    Subscribe,
+    Taken,
+)
+from brokers.settings import Settings
+
+
+def body(**attributes: object) -> bytes:
+    return json.dumps(attributes).encode()
+
+
+CHEAP, DEAR = body(price=5, key="a"), body(price=50, key="b")
+
+
+# ---- slow subscribers ---------------------------------------------------------------------------
+
+FLOW = Settings(window=8, client_window=1_000)
+
+
+@pytest.mark.parametrize("links", [LINE, RING], ids=["line", "ring"])
+def test_a_slow_subscriber_holds_its_publishers_and_loses_nothing(links: list[str]) -> None:
+    net = Net(links, settings=FLOW)
+    slow, publisher = net.client("A", limit=4), net.client("C")
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    events = [body(price=i) for i in range(200)]
+    net.publish(publisher, *events)
+    net.run()
+    taken = net.heard(publisher, Taken)[-1].number
+    assert taken <= 4 + 4 + 2 * FLOW.window
+    for _ in range(200):
+        net.consume(slow)
+        net.run()
+        net.wait(0.25)
+        if net.heard(publisher, Taken)[-1].number == 200:
+            break
+    for _ in range(20):
+        net.consume(slow)
+        net.run()
+    assert net.got(slow) == events
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [(Policy.DROP_NEWEST, range(8)), (Policy.DROP_OLDEST, [0, 1, 2, 3, 16, 17, 18, 19])],
+)
+def test_a_full_queue_drops_and_counts(policy: str, kept: list[int]) -> None:
+    net = Net(LINE)
+    slow, publisher = net.client("A", policy=policy, limit=4), net.client("D")
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    events = [body(price=i) for i in range(20)]
+    net.publish(publisher, *events)
+    net.run()
+    net.consume(slow)
+    net.consume(slow)
+    assert net.got(slow) == [events[i] for i in kept]
+    assert sum(lost.total for lost in net.heard(slow, Lost)[-1:]) == 12
+    dropped = [n for name, n in net.nodes["A"].counters.items() if name.startswith("dropped")]
+    assert dropped == [12]
+    assert net.heard(publisher, Taken)[-1] == Taken(20)
+
+
+def test_who_wants_to_be_disconnected_is() -> None:
+    net = Net(LINE)
+    slow = net.client("A", policy=Policy.DISCONNECT, limit=4)
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    net.publish(net.client("D"), *[body(price=i) for i in range(20)])
+    net.run()
+    assert [(close.to, close.reason) for close in net.closed] == [(slow, "its queue was full")]
+    assert net.entries("A") == {}
+
+
+def test_lost_events_do_not_stop_the_source_for_ever() -> None:
+    net = Net(["AB"], settings=FLOW)
+    subscriber, publisher = net.client("A"), net.client("B")
+    net.subscribe(subscriber, "price < 1000")
+    net.publish(publisher, CHEAP)
+    net.run()
+    net.publish(publisher, *[CHEAP] * 100)
+    net.queue.clear()  # nothing of it arrives
+    net.cut("AB")
+    net.connect("AB")
+    net.run()
+    net.wait(5)
+    assert net.heard(publisher, Taken)[-1] == Taken(101)
+
+
+# ---- what strangers get wrong -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Publish(7, (CHEAP,)),
+        Publish(1, (CHEAP,) * 2_000),
+        Consumed(1),
+        Done(1),
+    ],
+)
+def test_a_client_that_breaks_the_protocol_is_sent_away(message: object) -> None:
+    net = Net(LINE)
+    client = net.client("A")
+    net.say(client, message)  # type: ignore[arg-type]
+    assert [close.to for close in net.closed] == [client]
+    net.say(client, Subscribe(1, 1, ""))  # crossed with it
+    assert not net.heard(client, Done)
+
+
+@pytest.mark.parametrize("wrong", [ClientUp(None, "never"), ClientUp(None, limit=0)])
+def test_a_queue_that_cannot_be_is_refused(wrong: ClientUp) -> None:
+    net = Net(LINE)
+    net.tell("A", wrong, "#9")
+    assert [close.to for close in net.closed] == ["#9"]
+
+
+def test_a_neighbour_that_passes_on_nonsense_loses_its_link_only() -> None:
+    net = Net(LINE)
+    number = net.nodes["B"].neighbours.links["A"].next_in
+    wrong = Change(((Key("A", 1, 1), "price <"),), ())
+    net.tell("B", Frame(net.sessions["AB"], number, wrong), "A")
+    assert [close.to for close in net.closed] == ["A"]
+    assert "not a filter" in net.closed[0].reason or "filter" in net.closed[0].reason
+    subscriber, publisher = net.client("B"), net.client("D")
+    net.subscribe(subscriber, "price < 10")
+    net.publish(publisher, CHEAP)
+    net.run()
+    assert net.got(subscriber) == [CHEAP]
+
+
+def test_a_gap_ends_the_link_and_what_was_lost_is_sent_again() -> None:
+    net = Net(LINE)
+    subscriber, publisher = net.client("A"), net.client("D")
+    net.publish(publisher, DEAR)
+    net.run()
+    net.subscribe(subscriber, "price < 10")
+    net.queue.popleft()  # the frame that carries it
+    net.subscribe(subscriber, "price > 70", number=2, request=2)
+    net.run()
+    assert [(close.to, close.reason) for close in net.closed] == [("A", "frames are missing")]
+    net.tell("A", LinkUp(99, 1), "B")
+    net.tell("B", LinkUp(99, 1), "A")
+    net.run()
+    assert net.heard(subscriber, Done) == [Done(1), Done(2)]
+    net.assert_tables_agree()
+
+
+def test_frames_that_come_twice_or_late_mean_nothing() -> None:
+    net = Net(LINE)
+    session = net.sessions["AB"]
+    for frame in (Frame(session, 1, Change((), ())), Frame(session + 50, 1, Change((), ()))):
+        net.tell("B", frame, "A")
+    net.tell("B", Frame(1, 1, Change((), ())), "nobody")
+    assert net.nodes["B"].counters["frames ignored"] == 3
+    assert not net.closed
+
+
+def test_tables_are_not_sent_again_when_they_are_the_same() -> None:
+    net = Net(LINE)
+    net.subscribe(net.client("A"), "price < 10")
+    net.publish(net.client("D"), DEAR)
+    net.run()
+    net.sent.clear()
+    net.cut("AB")
+    net.connect("AB")
+    net.run()
+    assert net.sent["Digest"] == 2
+    assert not net.sent["Resync"]
+    assert not net.sent["Table"]
+    net.assert_tables_agree()
+
+
+def test_a_table_that_differs_is_sent_whole() -> None:
+    net = Net(LINE)
+    subscriber = net.client("A")
+    net.publish(net.client("D"), DEAR)
+    net.run()
+    net.subscribe(subscriber, "price < 10")
+    net.cut("AB")  # the change is lost with it
+    net.connect("AB")
+    net.run()
+    assert net.sent["Resync"] == 1
+    assert net.entries("D") == {"price < 10": "A"}
+    net.assert_tables_agree()
+
+
+def test_records_with_our_name_do_not_replace_ours() -> None:
+    net = Net(LINE)
+    number = net.nodes["B"].neighbours.links["A"].next_in
+    foreign = Record("B", 999, 1, (), 0, ())
+    net.tell("B", Frame(net.sessions["AB"], number, foreign), "A")
+    assert net.nodes["B"].neighbours.database.own.incarnation != 999
+    assert net.nodes["B"].counters["records of another broker with our name"] == 1
+
+
+def test_silence_ends_a_link() -> None:
+    net = Net(LINE)
+    net.wait(10)
+    assert not net.closed  # heartbeats
+    del net.nodes["D"]
+    net.wait(5)
+    assert [close.reason for close in net.closed] == ["nothing was heard for too long"]
+    assert net.nodes["A"].neighbours.topology.brokers == ("A", "B", "C")
