@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import secrets
 import socket
 import ssl
@@ -104,11 +105,12 @@ class Server:
                 address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
         )[0]
-        listener = socket.create_server(
-            (str(resolved[0]), int(resolved[1])),
-            family=family,
-            backlog=self.bounds.backlog,
-        )
+        try:
+            listener = socket.create_server(
+                (str(resolved[0]), int(resolved[1])), family=family, backlog=self.bounds.backlog
+            )
+        except OSError as error:
+            raise OSError(error.errno, f"{address}: {os.strerror(error.errno or 0)}") from None
         listener.setblocking(False)
         self._listeners.append(listener)
         self._spawn(self._accept(listener, for_peers))
