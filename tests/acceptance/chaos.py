@@ -30,7 +30,14 @@ import brokers
 
 if __name__ == "__main__":  # what pytest does by its option `pythonpath`
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from acceptance.chaos_clients import Actor, Clock, SlowWindows, Spied, WallOracle
+from acceptance.chaos_clients import (
+    UNDER_WAY,
+    Actor,
+    Clock,
+    SlowWindows,
+    Spied,
+    WallOracle,
+)
 from acceptance.chaos_overlay import Link, Process
 from brokers import Bounds, Settings
 from brokers.simulation.chance import Chance
@@ -53,6 +60,9 @@ STALL: Final = 1.5
 #: A broker may need twice the memory of its first minute, and this much more.
 SETTLE: Final = 60.0
 MOST_MORE: Final = 32 << 20
+#: Seconds of calm after the last faults.
+LEAST_CALM: Final = 6.0
+RESENT: Final = "resynchronisations"
 LATE: Final = "dropped: after a later one of its publisher"
 KINDS: Final = ("kill", "kill", "stop", "cut", "cut", "swallow", "swallow")
 
@@ -67,6 +77,7 @@ class Chaos:
         self.story: list[str] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._late = 0
+        self._before: dict[str, Any] = {}  # what brokers said of themselves at the last audit
         self._calm = asyncio.Event()  # clients may change what they want
         self._rate, self._gentle = rate, gentle
         self._chance = Chance(seed, "faults")
@@ -172,7 +183,8 @@ class Chaos:
         await asyncio.sleep(CONVERGENCE)
         await self._audit()
         calm = chance.between(1.0, 1.3) * (self.clock.now - start)
-        await asyncio.sleep(0.0 if self.clock.now >= end else calm)
+        await asyncio.sleep(LEAST_CALM if self.clock.now >= end else calm)
+        await self._check_rest()
 
     async def _finish(self, tasks: list[asyncio.Task[None]]) -> None:
         for actor in self._actors:
@@ -181,12 +193,13 @@ class Chaos:
         self.tell("every client publishes twice")
         for actor in self._actors:
             await actor.publish(2)
-        await asyncio.sleep(3.0)
+        arrive_until = self.clock.now + UNDER_WAY
+        while self.clock.now < arrive_until and self.oracle.is_anything_missing():
+            await asyncio.sleep(0.2)
+        self.oracle.judge(self.clock.now)
         await self._audit()
         self.tell("everything is taken back")
         await asyncio.gather(*(actor.take_back() for actor in self._actors))
-        await asyncio.sleep(CONVERGENCE / 2)
-        self.oracle.judge(self.clock.now)
 
     # ---- faults ----
 
@@ -273,12 +286,23 @@ class Chaos:
         await self._until("tables", self._compare)
         self._calm.set()
         self.counts["audits"] += 1
-        late = 0
-        for status in (await self._ask("status")).values():
-            late += status["counters"].get(LATE, 0)
+        self._before = await self._ask("status")
+        late = sum(status["counters"].get(LATE, 0) for status in self._before.values())
         self._late = max(self._late, late)
         published, deliveries = self.oracle.counts["published"], self.oracle.counts["deliveries"]
         self.tell(f"tables agree; {published:,} published, {deliveries:,} delivered")
+
+    async def _check_rest(self) -> None:
+        """In a time of calm: tables stayed right by the changes told, and were not sent again."""
+        for name, status in (await self._ask("status")).items():
+            before, now = self._before[name]["counters"], status["counters"]
+            if before.get("links up") == now.get("links up"):  # else a link died of a busy machine
+                again = now.get(RESENT, 0) - before.get(RESENT, 0)
+                if again:
+                    raise Failure("tables", f"{name} had to ask for {again} tables again, in calm")
+            else:
+                self.counts["links lost in calm"] += 1
+                self.tell(f"{name} lost a link in a time of calm")
 
     async def _compare(self) -> str:
         tables = {name: answer["links"] for name, answer in (await self._ask("audit")).items()}
@@ -324,7 +348,8 @@ class Chaos:
                 f"{share:.0%} of them with faults",
                 f"faults: {faults or 'none'}; "
                 f"restarts: {sum(process.restarts for process in self._processes)}; "
-                f"stalls of the machine: {self.counts['stalls of the machine']}",
+                f"stalls of the machine: {self.counts['stalls of the machine']}, "
+                f"links lost in calm: {self.counts['links lost in calm']}",
                 f"published {oracle.counts['published']:,}, taken {oracle.counts['taken']:,}, "
                 f"refused {oracle.counts['refused']:,}, "
                 f"deliveries {oracle.counts['deliveries']:,}, "

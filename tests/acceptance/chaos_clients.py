@@ -38,7 +38,7 @@ from brokers.simulation.failure import Failure
 from brokers.simulation.oracle import Oracle, Published, Wish
 from brokers.simulation.windows import Windows
 
-__all__ = ["Actor", "Clock", "SlowWindows", "Spied", "WallOracle"]
+__all__ = ["UNDER_WAY", "Actor", "Clock", "SlowWindows", "Spied", "WallOracle"]
 
 #: How long an event or a request may be under way between processes that share busy cores.
 UNDER_WAY: Final = 10.0
@@ -88,6 +88,10 @@ class WallOracle(Oracle):
         """A publisher was told that its event is taken."""
         super().taken(published)
         published.owed &= self._before.pop(published.body)
+
+    def is_anything_missing(self) -> bool:
+        """Has an event that is not judged yet not arrived everywhere?"""
+        return any(one.owed & ~one.got for one in self.events.values())
 
     def judge(self, until: float) -> None:
         """Judge, and forget, what was published until then."""
