@@ -194,12 +194,16 @@ class Chaos:
         for actor in self._actors:
             await actor.publish(2)
         arrive_until = self.clock.now + UNDER_WAY
-        while self.clock.now < arrive_until and self.oracle.is_anything_missing():
+        while self.clock.now < arrive_until and self._is_anything_under_way():
             await asyncio.sleep(0.2)
         self.oracle.judge(self.clock.now)
         await self._audit()
         self.tell("everything is taken back")
         await asyncio.gather(*(actor.take_back() for actor in self._actors))
+
+    def _is_anything_under_way(self) -> bool:
+        unanswered = any(actor.client.unanswered for actor in self._actors)
+        return unanswered or self.oracle.is_anything_missing()
 
     # ---- faults ----
 
