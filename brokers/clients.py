@@ -185,24 +185,26 @@ class Clients:
         """Queue an event for the subscriptions in these slots."""
         stream = (event.source, event.publisher)
         place = (event.incarnation, event.sequence)
-        if self._last.get(stream, place) > place:
-            self._counters["dropped: after a later one of its publisher"] += len(slots)
-            return
-        self._last[stream] = place
-        if len(self._last) > _PUBLISHERS:
-            del self._last[next(iter(self._last))]
-        if len(slots) == 1:
-            subscription = self._subscriptions.at(slots[0])
-            if subscription is not None:
-                self._queue(subscription.address, event, (subscription.number,))
-            return
+        late = self._last.get(stream, place) > place
+        if not late:
+            self._last[stream] = place
+            if len(self._last) > _PUBLISHERS:
+                del self._last[next(iter(self._last))]
+        for address, numbers in self._wanted(slots).items():
+            if late:
+                client = self._touched[address] = self._by_address[address]
+                client.subscriber.dropped["after a later one of its publisher"] += 1
+            else:
+                self._queue(address, event, tuple(sorted(numbers)))
+
+    def _wanted(self, slots: list[int]) -> dict[str, list[int]]:
+        """Which subscriptions of which clients are in these slots?"""
         wanted: dict[str, list[int]] = {}
         for slot in slots:
             subscription = self._subscriptions.at(slot)
             if subscription is not None:
                 wanted.setdefault(subscription.address, []).append(subscription.number)
-        for address, numbers in wanted.items():
-            self._queue(address, event, tuple(sorted(numbers)))
+        return wanted
 
     def _queue(self, address: str, event: Event, numbers: tuple[int, ...]) -> None:
         client = self._by_address[address]

@@ -102,7 +102,7 @@ class Node:
         self.deadline = 0.0  #: when `tick` is wanted next
         self._alone_until: float | None = None if peers else 0.0
         self._found = not peers  # a peer, or out of patience
-        self._joined = not peers  # does everybody know of all links that are up?
+        self._joined = not peers  # to the overlay that can be reached
         self.now = 0.0  #: of the last call
         self._matcher: Index[Any] = Index()
         self.flow = Flow(name, incarnation, settings.window)
@@ -322,10 +322,14 @@ class Node:
         self._take()
 
     def _join(self) -> None:
-        """Is every link that is up known to everybody? If now, look at what has settled again."""
+        """Do we belong to an overlay, if only of ourselves? If now, look at what has settled again.
+
+        A broker with links that are up belongs when one of them has told it all, and is known to
+        everybody. Others that come up then bring brokers that have yet to join.
+        """
         links = self.neighbours.links
         self._found = self._found or bool(links)
-        joined = self._found and all(link.joined for link in links.values())
+        joined = self._found and (not links or any(link.joined for link in links.values()))
         if joined and not self._joined:
             self.subscriptions.wait_again()
             self.neighbours.look_again()

@@ -318,8 +318,14 @@ cdef extern from "matchengine.h" nogil:
 
     me_status me_filter_covers(
         const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, c_bool *covers)
+
+    ctypedef enum me_values:
+        ME_VALUES_MANY
+        ME_VALUES_ONE
+        ME_VALUES_ONE_SHARED
+
     me_status me_filter_overlaps(
-        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, bint single,
+        const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length, me_values values,
         c_bool *overlaps)
 
     ctypedef enum me_relation:
@@ -328,7 +334,7 @@ cdef extern from "matchengine.h" nogil:
         ME_OVERLAPPING
 
     me_status me_engine_related(
-        const me_engine *engine, me_event *event, me_relation relation, bint single,
+        const me_engine *engine, me_event *event, me_relation relation, me_values values,
         uint32_t limit, const uint8_t *filter, size_t length, uint32_t *next,
         const uint32_t **result, uint32_t *count)
     me_status me_engine_keep_notes(me_engine *engine)

@@ -33,16 +33,24 @@ def covers(f: bytes, g: bytes, /) -> bool:
     return bool(answer)
 
 
-def overlaps(f: bytes, g: bytes, single: bool, /) -> bool:
-    """May an event satisfy both? `single`: one without several values at a path."""
+cdef _c.me_values values_of(arrays: object) except *:
+    if not isinstance(arrays, str):
+        return _c.ME_VALUES_MANY if arrays else _c.ME_VALUES_ONE
+    if arrays != "unshared":
+        raise ValueError(f"arrays is True, False or 'unshared', got {arrays!r}")
+    return _c.ME_VALUES_ONE_SHARED
+
+
+def overlaps(f: bytes, g: bytes, arrays: object, /) -> bool:
+    """May an event satisfy both? `arrays`: where it may have several values (see `covering`)."""
     cdef _c.c_bool answer = False
     cdef _c.me_status status
     cdef const uint8_t *x = bytes_of(f)
     cdef const uint8_t *y = bytes_of(g)
     cdef size_t x_size = PyBytes_GET_SIZE(f), y_size = PyBytes_GET_SIZE(g)
-    cdef bint one = single
+    cdef _c.me_values values = values_of(arrays)
     with nogil:
-        status = _c.me_filter_overlaps(x, x_size, y, y_size, one, &answer)
+        status = _c.me_filter_overlaps(x, x_size, y, y_size, values, &answer)
     if status != _c.ME_OK:
         raise MemoryError()
     return bool(answer)
@@ -89,7 +97,7 @@ cdef int keep_notes(Store store) except -1:
 
 
 def related(
-    store: Store, relation: str, ir: bytes, /, *, single: bool = False, limit: int | None = None
+    store: Store, relation: str, ir: bytes, /, *, arrays: object = True, limit: int | None = None
 ) -> list[object]:
     """The ids of the subscriptions that stand in a relation (RELATIONS) to a filter.
 
@@ -101,7 +109,7 @@ def related(
     cdef uint32_t most = 0xFFFFFFFF if limit is None else max(0, min(limit, 0xFFFFFFFF))
     cdef _c.me_status status = _c.ME_OK
     cdef _c.me_relation which = <_c.me_relation><int>RELATIONS[relation]
-    cdef bint one = single
+    cdef _c.me_values values = values_of(arrays)
     cdef const uint8_t *filter = bytes_of(ir)
     cdef size_t size = PyBytes_GET_SIZE(ir)
     cdef list ids = []
@@ -115,7 +123,7 @@ def related(
             with nogil:
                 _c.me_engine_read_lock(store.engine)
                 status = _c.me_engine_related(
-                    store.engine, scratch.event, which, one, wanted, filter,
+                    store.engine, scratch.event, which, values, wanted, filter,
                     size, &following, &found, &count)
                 _c.me_engine_read_unlock(store.engine)
             if status != _c.ME_OK:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import index
-from typing import Any
+from typing import Any, Literal
 
 from matchengine import _core, _cover, _filters
 from matchengine.filters import Filter
@@ -64,11 +64,15 @@ class Related(_core.Engine):
         """
         return _cover.related(self, "covered", self._ir(filter))
 
-    def overlapping(self, filter: str | Filter, *, arrays: bool = True) -> list[Any]:
+    def overlapping(
+        self, filter: str | Filter, *, arrays: bool | Literal["unshared"] = True
+    ) -> list[Any]:
         """The ids of the subscriptions that some event satisfies together with `filter`.
 
         Never misses one; may report too many, except where `covering` is exact. An array can
         satisfy ``a = 1`` and ``a = 2``; with ``arrays=False`` only events count that have one
-        value at a path. Takes notes as `covered_by` does, and time linear in the subscriptions.
+        value at a path, with ``arrays="unshared"`` those that have one at each path of both
+        filters. Takes notes as `covered_by` does, and time linear in the subscriptions. Raises
+        what `add` raises for a filter, and ValueError for another string.
         """
-        return _cover.related(self, "overlapping", self._ir(filter), single=not arrays)
+        return _cover.related(self, "overlapping", self._ir(filter), arrays=arrays)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from matchengine import _cover, _filters
 from matchengine.errors import LimitExceeded
@@ -33,15 +34,18 @@ def covers(f: Filter | str, g: Filter | str, /) -> bool:
     return _cover.covers(_filter(f)._ir, _filter(g)._ir)
 
 
-def overlaps(f: Filter | str, g: Filter | str, /, *, arrays: bool = True) -> bool:
+def overlaps(
+    f: Filter | str, g: Filter | str, /, *, arrays: bool | Literal["unshared"] = True
+) -> bool:
     """May there be an event that both match?
 
     False is always right. True may mean "not known", except where both are an AND of ``=``, IN,
     ranges, STARTS_WITH and EXISTS on different attributes. An array can satisfy ``a = 1`` and
-    ``a = 2`` at once; with ``arrays=False`` only events count that have one value at a path.
-    Raises what `parse` raises.
+    ``a = 2`` at once; with ``arrays=False`` only events count that have one value at a path, and
+    with ``arrays="unshared"`` those that have one at each path of both filters. Raises what
+    `parse` raises, and ValueError for another string.
     """
-    return _cover.overlaps(_filter(f)._ir, _filter(g)._ir, not arrays)
+    return _cover.overlaps(_filter(f)._ir, _filter(g)._ir, arrays)
 
 
 def merge(f: Filter | str, g: Filter | str, /) -> Filter | None:

@@ -179,14 +179,15 @@ me_status me_filter_covers(const uint8_t *f, size_t f_length, const uint8_t *g, 
 }
 
 me_status me_filter_overlaps(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
-                             bool single, bool *overlaps)
+                             me_values values, bool *overlaps)
 {
     two t;
+    const bool one = values == ME_VALUES_ONE;
     effort left = EFFORT_PAIR;
     bool read = two_read(&t, f, f_length, g, g_length) &&
-                formula_expand(&t.f, &t.arena, single, &left) &&
-                formula_expand(&t.g, &t.arena, single, &left);
-    *overlaps = read && formula_overlaps(&t.f, &t.g, single, &left);
+                formula_expand(&t.f, &t.arena, one, &left) &&
+                formula_expand(&t.g, &t.arena, one, &left);
+    *overlaps = read && formula_overlaps(&t.f, &t.g, values != ME_VALUES_MANY, &left);
     two_free(&t);
     return read ? ME_OK : ME_NOMEM;
 }

@@ -14,7 +14,9 @@
  * one is found (that would be co-NP-complete), but all are where both filters are ANDs of =, IN,
  * ranges, STARTS_WITH and EXISTS on distinct paths.
  *
- * Two filters overlap unless each pair of their terms has literals that contradict each other.
+ * Two filters overlap unless each pair of their terms has literals that contradict each other. Where
+ * values are single at shared paths (ME_VALUES_ONE_SHARED), literals of different filters contradict
+ * each other as they do of one value, and literals of one filter as they do of an array.
  *
  * Source: conjunctions as in Carzaniga, Rosenblum, Wolf, "Design and Evaluation of a Wide-Area Event
  * Notification Service" (TOCS 2001), section 4; arrays, NULL and NOT are ours.
@@ -28,7 +30,8 @@
  * bytes as `g` has nodes. */
 bool formula_covers(const formula *g, const formula *s, uint8_t *stack, effort *left);
 
-/* May an event satisfy both, which are expanded? True where the effort ends. */
+/* May an event satisfy both, which are expanded? `single`: with one value at each path of both. True
+ * where the effort ends. */
 bool formula_overlaps(const formula *f, const formula *g, bool single, effort *left);
 
 #endif

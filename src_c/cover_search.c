@@ -29,7 +29,8 @@ typedef struct search {
     const me_engine *e;
     me_event *ev;
     me_relation relation;
-    bool single, failed;
+    me_values values;
+    bool failed;
     bool answered;  /* the limit is reached */
     uint32_t limit; /* of answers */
     uint64_t spent;
@@ -51,6 +52,11 @@ static bool room_for(search *s, uint32_t nodes)
     return heap_reserve(&s->heap, &s->stack, &s->stack_cap, nodes, 1);
 }
 
+static bool expand(const search *s, formula *f, arena *a, effort *left)
+{
+    return formula_expand(f, a, s->values == ME_VALUES_ONE, left);
+}
+
 static bool ask(search *s, const formula *g, effort *left)
 {
     switch (s->relation) {
@@ -59,7 +65,7 @@ static bool ask(search *s, const formula *g, effort *left)
     case ME_COVERED:
         return formula_equal(g, &s->f) || formula_covers(&s->f, g, s->stack, left);
     default:
-        return formula_overlaps(&s->f, g, s->single, left);
+        return formula_overlaps(&s->f, g, s->values != ME_VALUES_MANY, left);
     }
 }
 
@@ -73,10 +79,9 @@ static bool is_related(search *s, uint32_t handle)
     const uint64_t work = left.work;
     source_size(s->e->sources[handle], &bytes, &length);
     arena_reset(&s->candidate);
-    bool read =
-        formula_read(bytes, length, false, NULL, &s->candidate, &g) &&
-        (s->relation == ME_COVERING || formula_expand(&g, &s->candidate, s->single, &left)) &&
-        room_for(s, g.node_count);
+    bool read = formula_read(bytes, length, false, NULL, &s->candidate, &g) &&
+                (s->relation == ME_COVERING || expand(s, &g, &s->candidate, &left)) &&
+                room_for(s, g.node_count);
     s->failed |= !read;
     bool related = read && ask(s, &g, &left);
     s->spent += work - left.work + length;
@@ -118,7 +123,8 @@ static bool is_candidate(const search *s, uint32_t handle)
 static bool overlaps_plainly(const search *s, uint32_t handle)
 {
     uint64_t both = s->e->notes[handle].equal & s->note.equal;
-    return s->relation == ME_OVERLAPPING && !s->single && (both & NOTE_PLAIN) != 0 &&
+    return s->relation == ME_OVERLAPPING && s->values == ME_VALUES_MANY &&
+           (both & NOTE_PLAIN) != 0 &&
            ((s->e->notes[handle].equal | s->note.equal) & NOTE_NEVER) == 0;
 }
 
@@ -332,19 +338,19 @@ static bool begin(search *s, const uint8_t *filter, size_t length)
     arena_init(&s->candidate, &s->heap);
     path_names_init(&s->names, &s->e->paths, &s->heap);
     if (!formula_read(filter, length, true, &s->names, &s->arena, &s->f) ||
-        !formula_expand(&s->f, &s->arena, s->single, &s->left) || !room_for(s, s->f.node_count)) {
+        !expand(s, &s->f, &s->arena, &s->left) || !room_for(s, s->f.node_count)) {
         return false;
     }
     s->note = note_of_formula(&s->f, s->e->seed, s->left.cut);
     return true;
 }
 
-me_status me_engine_related(const me_engine *e, me_event *ev, me_relation relation, bool single,
-                            uint32_t limit, const uint8_t *filter, size_t length, uint32_t *next,
-                            const uint32_t **result, uint32_t *count)
+me_status me_engine_related(const me_engine *e, me_event *ev, me_relation relation,
+                            me_values values, uint32_t limit, const uint8_t *filter, size_t length,
+                            uint32_t *next, const uint32_t **result, uint32_t *count)
 {
     search s = {.e = e, .ev = ev, .relation = relation, .limit = limit, .left = EFFORT_PAIR};
-    s.single = single && relation == ME_OVERLAPPING;
+    s.values = relation == ME_OVERLAPPING ? values : ME_VALUES_MANY;
     s.failed = !begin(&s, filter, length);
     ev->result_count = 0;
     if (!s.failed && relation == ME_COVERING) {

@@ -260,15 +260,21 @@ me_status me_match(const me_engine *engine, me_event *event, me_mode mode, const
 me_status me_filter_covers(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
                            bool *covers);
 
-/* May an event satisfy both? Never false wrongly. With `single`, an event without arrays of several
- * values. ME_NOMEM. */
+/* Where may the events of which overlap speaks hold several values (arrays)? */
+typedef enum me_values {
+    ME_VALUES_MANY,      /* at any path */
+    ME_VALUES_ONE,       /* at none */
+    ME_VALUES_ONE_SHARED /* at any path but those of both filters */
+} me_values;
+
+/* May such an event satisfy both? Never false wrongly. ME_NOMEM. */
 me_status me_filter_overlaps(const uint8_t *f, size_t f_length, const uint8_t *g, size_t g_length,
-                             bool single, bool *overlaps);
+                             me_values values, bool *overlaps);
 
 typedef enum me_relation {
     ME_COVERING,   /* subscriptions that cover the filter; equal ones, too */
     ME_COVERED,    /* subscriptions that the filter covers; equal ones, too */
-    ME_OVERLAPPING /* subscriptions that some event satisfies together with the filter */
+    ME_OVERLAPPING /* subscriptions that some event, with such `values`, satisfies with the filter */
 } me_relation;
 
 /* Which subscriptions stand in a relation to a filter in named form (read lock): all, or the first
@@ -277,7 +283,7 @@ typedef enum me_relation {
  * ME_COVERING, me_engine_keep_notes must have been called. The result belongs to `event` until its
  * next use. ME_NOMEM. */
 me_status me_engine_related(const me_engine *engine, me_event *event, me_relation relation,
-                            bool single, uint32_t limit, const uint8_t *filter, size_t length,
+                            me_values values, uint32_t limit, const uint8_t *filter, size_t length,
                             uint32_t *next, const uint32_t **result, uint32_t *count);
 
 /* From now on the engine notes of each subscription what ME_COVERED and ME_OVERLAPPING sift by,

@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from functools import cache, reduce
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,11 @@ def contents() -> list[list[object]]:
     return [[], *([value] for value in VALUES), *pairs]
 
 
-#: The first contents, those without arrays of several values.
-SINGLE = 1 + len(VALUES)
+#: The first contents, those without arrays of several values; and all.
+FIRST, ALL = slice(1 + len(VALUES)), slice(None)
+
+Arrays = bool | Literal["unshared"]
+ARRAYS: tuple[Arrays, ...] = (True, False, "unshared")
 
 Truth = npt.NDArray[np.int8]
 
@@ -183,15 +187,19 @@ class Judged:
         self.exact = exact
         self.events = matched(text)
         self.packed = np.packbits(self.events)
-        self.single = np.packbits(self.events[:SINGLE, :SINGLE])
+        #: The same for events that have one value at most at some of the paths.
+        self.single = {
+            singles: np.packbits(self.events[tuple(FIRST if p in singles else ALL for p in PATHS)])
+            for singles in map(frozenset, ((), ("a",), ("b",), PATHS))
+        }
 
     def covers(self, other: Judged) -> bool:
         return not (other.packed & ~self.packed).any()
 
-    def meets(self, other: Judged, arrays: bool) -> bool:
-        if arrays:
-            return bool((self.packed & other.packed).any())
-        return bool((self.single & other.single).any())
+    def meets(self, other: Judged, arrays: Arrays) -> bool:
+        shared = self.filter.paths & other.filter.paths
+        singles = {True: frozenset[str](), False: frozenset(PATHS), "unshared": shared}[arrays]
+        return bool((self.single[singles] & other.single[singles]).any())
 
 
 def compare(f: Judged, g: Judged, tally: Tally) -> None:
@@ -204,7 +212,7 @@ def compare(f: Judged, g: Judged, tally: Tally) -> None:
     tally.missed += covering and not found
     if found > covering or (exact and found != covering):
         tally.wrong.append(f"covers({f.filter}, {g.filter}) is {found}")
-    for arrays in (True, False):
+    for arrays in ARRAYS:
         meeting, seen = f.meets(g, arrays), overlaps(f.filter, g.filter, arrays=arrays)
         if meeting > seen or (exact and meeting != seen):
             tally.wrong.append(f"overlaps({f.filter}, {g.filter}, {arrays=}) is {seen}")

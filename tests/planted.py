@@ -54,6 +54,14 @@ BUGS = [
         python=(COVERING,),
     ),
     Bug(
+        "values that are single at shared paths are taken for single everywhere",
+        "src_c/cover.c",
+        "const bool one = values == ME_VALUES_ONE;",
+        "const bool one = values != ME_VALUES_MANY;",
+        c=("test_cover",),
+        python=(COVERING,),
+    ),
+    Bug(
         "the first few that match a witness are taken for all",
         "src_c/cover_search.c",
         "if (out->count < FEW) {",

@@ -49,6 +49,7 @@ class NodeLike(Protocol):
     """What the shell needs of a node."""
 
     name: str
+    preset: str
     deadline: float
     counters: Counter[str]
 
@@ -80,7 +81,7 @@ class Server:
         #: Gets an exception when the broker cannot go on.
         self.failed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
-        self._me = BrokerHello(node.name, incarnation)
+        self._me = BrokerHello(node.name, incarnation, preset=node.preset)
         self._store = store
         self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -64,6 +64,8 @@ class Client:
         self.connections = 0
         self.wishes: dict[int, Wish] = {}  #: by number of the subscription
         self.past: dict[int, Wish] = {}  #: those that are over
+        #: The number of what was delivered last, by connection of its publisher.
+        self.heard: dict[str, int] = {}
         self.adverts: dict[int, Conjunction] = {}
         self.requests: dict[int, tuple[float, FromClient]] = {}  #: unanswered ones
         self.unanswered: deque[Published] = deque()
@@ -74,6 +76,7 @@ class Client:
         self._received = self._reported = 0
         self._reporting = False
         self._is_connected = False
+        self._incarnation = 0  #: of the broker that knows what was delivered
 
     def __repr__(self) -> str:
         return f"client {self.number} of {self.process.name}"
@@ -88,6 +91,9 @@ class Client:
         self.address = f"#{self.number}.{self.connections}"
         self.policy, self.limit = policy, limit
         self._is_connected = True
+        if self.name is None or self._incarnation != self.process.incarnation:
+            self._incarnation = self.process.incarnation
+            self.heard = {}
         self.process.clients[self.address] = self
         self._publications = self._received = self._reported = 0
         self._say(ClientUp(self.name, policy, limit))

@@ -165,7 +165,7 @@ class Process:
             self._arm()
 
     def _perform(self, effects: list[Effect]) -> None:
-        links, network = self.links, self._world.network
+        links, clients, network = self.links, self.clients, self._world.network
         for effect in effects:
             if type(effect) is Send:
                 to, message = effect
@@ -173,8 +173,8 @@ class Process:
                 if end is not None:
                     if message[0] == end.session:  # type: ignore[misc]
                         network.send(end, message)  # type: ignore[arg-type]
-                elif to in self.clients:
-                    self.clients[to].hear(message)  # type: ignore[arg-type]
+                elif (client := clients.get(to)) is not None:
+                    client.hear(message)  # type: ignore[arg-type]
             elif type(effect) is Close:
                 self._close(effect)
             else:

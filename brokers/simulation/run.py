@@ -37,6 +37,8 @@ SWEEP: Final = 2.0
 MOST_MORE: Final = 300_000
 #: What is said when there is nothing to say.
 SMALL_TALK: Final = (Ping, Digest)
+#: What nodes call it when order forbids a delivery.
+LATE: Final = "dropped: after a later one of its publisher"
 #: How long nothing else may be said at the end.
 REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
@@ -133,7 +135,7 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
-        self.oracle = Oracle(self.agenda, self.windows, self._tree())
+        self.oracle = Oracle(self.agenda, self.windows, self._tree(), self._late)
         self.trace.crossed = self.oracle.crossed
         drops = "slow" in self.faults
         self.workload = Workload(
@@ -142,6 +144,18 @@ class _Run:
         self._mends: list[tuple[int, Mend]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
+
+    def _late(self) -> int:
+        """Deliveries dropped as later events of their publishers had been delivered."""
+        return self._counters()[LATE]
+
+    def _counters(self) -> Counter[str]:
+        """What all nodes have counted, those that are gone included."""
+        counters = self.world.counters.copy()
+        for process in self.processes:
+            if process.node is not None:
+                counters.update(process.node.status()["counters"])
+        return counters
 
     # ---- what is drawn ----
 
@@ -306,16 +320,13 @@ class _Run:
     def sum_up(self) -> Result:
         """The result, with all figures."""
         result, oracle = self.result, self.oracle
-        for process in self.processes:
-            if process.node is not None:
-                self.world.counters.update(process.node.status()["counters"])
         result.story = self.trace.story
         result.messages = self.world.messages
         result.published = oracle.counts["published"]
         result.deliveries = oracle.counts["deliveries"]
         result.seconds = self.agenda.now
         result.excused = oracle.excused
-        result.counters = self.world.counters
+        result.counters = self._counters()
         for name in ("lost", "duplicated", "reordered"):
             result.counters[f"frames {name}"] += getattr(self.network, name)
         result.counters["refused"] += oracle.counts["refused"]

@@ -23,7 +23,9 @@ LONGEST_STORY: Final = 200
 
 def _plain(value: Any) -> Any:
     """The same with plain tuples for named ones."""
-    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+    if value is None:
+        return None
+    return tuple([_plain(one) if isinstance(one, tuple) else one for one in value])
 
 
 def _ignore(_: bytes) -> None:

@@ -1,4 +1,4 @@
-"""``matchengine sim``: what it prints, when it fails, and that its advice shows the same again."""
+"""``matchengine sim``: what it prints, when it fails, and that a failure can be seen again."""
 
 from __future__ import annotations
 

@@ -58,26 +58,28 @@ static void close_all(all *a)
     }
 }
 
-static bool pair(const all *a, me_relation relation, size_t f, size_t g)
+static bool pair(const all *a, me_relation relation, me_values values, size_t f, size_t g)
 {
     const filter_writer *x = &a->filters[f], *y = &a->filters[g];
     bool answer = false;
     me_status status =
         relation == ME_OVERLAPPING
-            ? me_filter_overlaps(x->bytes, x->length, y->bytes, y->length, false, &answer)
+            ? me_filter_overlaps(x->bytes, x->length, y->bytes, y->length, values, &answer)
             : me_filter_covers(x->bytes, x->length, y->bytes, y->length, &answer);
     return status == ME_OK && answer;
 }
 
 /* What the engine says of filter f, and what the pairs say. */
-static bool agrees(kit *k, const all *a, const uint32_t *handles, me_relation relation, size_t f)
+static bool agrees(kit *k, const all *a, const uint32_t *handles, me_relation relation,
+                   me_values values, size_t f)
 {
     const uint32_t *found = NULL;
     uint32_t count = 0, expected = 0, next = 0;
-    bool right = me_engine_related(k->e, k->ev, relation, false, UINT32_MAX, a->filters[f].bytes,
+    bool right = me_engine_related(k->e, k->ev, relation, values, UINT32_MAX, a->filters[f].bytes,
                                    a->filters[f].length, &next, &found, &count) == ME_OK;
     for (size_t g = 0; g < COUNT; g++) {
-        bool is = relation == ME_COVERING ? pair(a, relation, g, f) : pair(a, relation, f, g);
+        bool is = relation == ME_COVERING ? pair(a, relation, values, g, f)
+                                          : pair(a, relation, values, f, g);
         bool has = false;
         for (uint32_t i = 0; i < count; i++) {
             has |= found[i] == handles[g];
@@ -85,7 +87,7 @@ static bool agrees(kit *k, const all *a, const uint32_t *handles, me_relation re
         expected += is;
         right &= is == has;
         if (is != has) {
-            printf("%s / %s: %d\n", TEXTS[f], TEXTS[g], (int)relation);
+            printf("%s / %s: %d, %d\n", TEXTS[f], TEXTS[g], (int)relation, (int)values);
         }
     }
     return right && expected == count;
@@ -104,9 +106,11 @@ static void test_engine(void)
         }
     }
     for (size_t f = 0; f < COUNT; f++) {
-        CHECK(agrees(&k, &a, handles, ME_COVERING, f));
-        CHECK(agrees(&k, &a, handles, ME_COVERED, f));
-        CHECK(agrees(&k, &a, handles, ME_OVERLAPPING, f));
+        CHECK(agrees(&k, &a, handles, ME_COVERING, ME_VALUES_ONE, f)); /* makes no difference */
+        CHECK(agrees(&k, &a, handles, ME_COVERED, ME_VALUES_ONE_SHARED, f));
+        CHECK(agrees(&k, &a, handles, ME_OVERLAPPING, ME_VALUES_MANY, f));
+        CHECK(agrees(&k, &a, handles, ME_OVERLAPPING, ME_VALUES_ONE, f));
+        CHECK(agrees(&k, &a, handles, ME_OVERLAPPING, ME_VALUES_ONE_SHARED, f));
     }
     for (size_t i = 0; i < COUNT; i++) { /* each filter gets another handle */
         CHECK(kit_put(&k, handles[i], TEXTS[COUNT - 1 - i], ME_NO_DESTINATION) != UINT32_MAX);
@@ -117,10 +121,48 @@ static void test_engine(void)
         handles[COUNT - 1 - i] = swap;
     }
     for (size_t f = 0; f < COUNT; f++) {
-        CHECK(agrees(&k, &a, handles, ME_COVERED, f));
+        CHECK(agrees(&k, &a, handles, ME_COVERED, ME_VALUES_MANY, f));
     }
     close_all(&a);
     CHECK(kit_close(&k));
+}
+
+static bool overlap(const char *f, const char *g, me_values values)
+{
+    heap h = {0};
+    filter_writer x, y;
+    bool parsed = kit_parse(f, &h, &x) && kit_parse(g, &h, &y), answer = false;
+    me_status status = me_filter_overlaps(x.bytes, x.length, y.bytes, y.length, values, &answer);
+    filter_writer_free(&x);
+    filter_writer_free(&y);
+    CHECK(parsed && status == ME_OK);
+    return answer;
+}
+
+static void test_where_values_are_single(void)
+{
+    static const struct {
+        const char *f, *g;
+        bool many, one, shared;
+    } cases[] = {
+        {"a = 1", "a = 2", true, false, false},
+        {"a = 1", "a < 2", true, true, true},
+        {"a = 1", "a IS NULL", true, false, false},
+        {"a = 1", "b = 1 AND b = 2", true, false, true},
+        {"a = 1", "a = 1 AND b = 1 AND b = 2", true, false, true},
+        {"a = 1", "a = 1 AND a = 2", true, false, false},
+        {"a = 1 OR b = 1", "a = 2", true, true, true},
+        {"a = 1", "NOT a = 1", false, false, false},
+        {"a = 1", "b = 1 AND NOT b = 1", false, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *f = cases[i].f, *g = cases[i].g;
+        for (int turn = 0; turn < 2; turn++, f = cases[i].g, g = cases[i].f) {
+            CHECK(overlap(f, g, ME_VALUES_MANY) == cases[i].many);
+            CHECK(overlap(f, g, ME_VALUES_ONE) == cases[i].one);
+            CHECK(overlap(f, g, ME_VALUES_ONE_SHARED) == cases[i].shared);
+        }
+    }
 }
 
 /* Filters without patterns: what a pattern needs and does not get makes the answer "not known". */
@@ -150,9 +192,9 @@ static void test_no_memory(void)
             status = me_engine_keep_notes(k.e);
             if (status == ME_OK) {
                 next = 0;
-                status =
-                    me_engine_related(k.e, k.ev, relation, false, UINT32_MAX, a.filters[4].bytes,
-                                      a.filters[4].length, &next, &found, &count);
+                status = me_engine_related(k.e, k.ev, relation, ME_VALUES_MANY, UINT32_MAX,
+                                           a.filters[4].bytes, a.filters[4].length, &next, &found,
+                                           &count);
             }
             heap_fail_after(SIZE_MAX);
         }
@@ -181,7 +223,7 @@ static void test_no_memory_for_few(const char *crowd)
         me_event *fresh = me_event_new(); /* whose arrays have not grown yet */
         CHECK(fresh != NULL);
         heap_fail_after(allowed);
-        status = me_engine_related(k.e, fresh, ME_COVERING, false, 1, a.filters[4].bytes,
+        status = me_engine_related(k.e, fresh, ME_COVERING, ME_VALUES_MANY, 1, a.filters[4].bytes,
                                    a.filters[4].length, &next, &found, &count);
         heap_fail_after(SIZE_MAX);
         CHECK(status == ME_NOMEM || (status == ME_OK && count == 1));
@@ -194,6 +236,7 @@ static void test_no_memory_for_few(const char *crowd)
 int main(void)
 {
     test_engine();
+    test_where_values_are_single();
     test_no_memory();
     test_no_memory_for_few("a > 0");
     test_no_memory_for_few("a <= 1");

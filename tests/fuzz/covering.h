@@ -2,7 +2,8 @@
  *
  * Nobody here decides what covers what: the answer about all subscriptions is held against the
  * answers about each pair, and those against events, by the definition. When f covers g, an event
- * that matches g matches f; two filters that match one event overlap.
+ * that matches g matches f; two filters that match one event overlap, for all `values` that the event
+ * allows.
  */
 #ifndef MATCHENGINE_FUZZ_COVERING_H
 #define MATCHENGINE_FUZZ_COVERING_H
@@ -22,7 +23,8 @@ typedef struct subscription {
  * not be compiled is one of which nothing is known: fewer coverings, more overlaps. */
 typedef struct question {
     me_relation relation;
-    bool single, may_fail;
+    me_values values;
+    bool may_fail;
     uint32_t limit;
     const uint8_t *filter;
     size_t length;
@@ -44,7 +46,7 @@ static inline bool is_related(const question *q, const subscription *one)
         return covering ? covers(g, one->length, f, q->length)
                         : covers(f, q->length, g, one->length);
     }
-    MUST(me_filter_overlaps(f, q->length, g, one->length, q->single, &overlaps) == ME_OK);
+    MUST(me_filter_overlaps(f, q->length, g, one->length, q->values, &overlaps) == ME_OK);
     return overlaps;
 }
 
@@ -69,12 +71,33 @@ static inline void check_related(const subscription *subs, uint32_t places, cons
                      : count == expected);
 }
 
-static inline bool has_several(const occasion *event)
+static inline bool mentions(const subscription *s, const seen *one)
+{
+    filter_reader r = {.at = s->filter, .end = s->filter + s->length, .named = true};
+    filter_node n;
+    bool found = false;
+    while (!found && filter_next(&r, &n)) {
+        if (n.op == OP_COMPUTE) {
+            expression_reader code = expression_of(&n, true);
+            expression_item item;
+            while (!found && expression_next(&code, &item)) {
+                found = item.op == EXPRESSION_PATH && has_path(one, item.path, item.path_length);
+            }
+        } else if (filter_op_is_leaf(n.op)) {
+            found = has_path(one, n.path, n.path_length);
+        }
+    }
+    return found;
+}
+
+/* Has the event several values at a path; at one of both filters, if there are any? */
+static inline bool has_several(const occasion *event, const subscription *f, const subscription *g)
 {
     for (uint32_t i = 0; i < event->count; i++) {
         const seen *one = &event->at[i];
         for (uint32_t k = 0; k < i; k++) {
-            if (has_path(&event->at[k], one->path, one->path_length)) {
+            if (has_path(&event->at[k], one->path, one->path_length) &&
+                (f == NULL || (mentions(f, one) && mentions(g, one)))) {
                 return true;
             }
         }
@@ -84,26 +107,30 @@ static inline bool has_several(const occasion *event)
 
 /* One that matched, f, and one that did or did not, g. */
 static inline void check_pair(const subscription *f, const subscription *g, bool matched,
-                              bool several)
+                              const occasion *event)
 {
+    const bool allows[] = {
+        [ME_VALUES_MANY] = true,
+        [ME_VALUES_ONE] = !has_several(event, NULL, NULL),
+        [ME_VALUES_ONE_SHARED] = !has_several(event, f, g),
+    };
     bool says = false;
     if (!matched) {
         MUST(me_filter_covers(g->filter, g->length, f->filter, f->length, &says) == ME_OK);
         MUST(!says);
         return;
     }
-    MUST(me_filter_overlaps(f->filter, f->length, g->filter, g->length, false, &says) == ME_OK);
-    MUST(says);
-    MUST(several ||
-         (me_filter_overlaps(f->filter, f->length, g->filter, g->length, true, &says) == ME_OK &&
-          says));
+    for (me_values values = ME_VALUES_MANY; values <= ME_VALUES_ONE_SHARED; values++) {
+        MUST(me_filter_overlaps(f->filter, f->length, g->filter, g->length, values, &says) ==
+             ME_OK);
+        MUST(says || !allows[values]);
+    }
 }
 
 /* Some pairs, of which the first one has matched. */
 static inline void check_matched(const subscription *subs, uint32_t places, const uint32_t *found,
                                  uint32_t count, const occasion *event, uint32_t *dice)
 {
-    bool several = has_several(event);
     for (uint32_t pair = 0; count > 0 && pair < MATCHED_PAIRS; pair++) {
         const subscription *f = NULL, *g = NULL;
         *dice = *dice * 1103515245u + 12345u;
@@ -117,7 +144,7 @@ static inline void check_matched(const subscription *subs, uint32_t places, cons
         for (uint32_t k = 0; k < count; k++) {
             matched = matched || found[k] == g->handle;
         }
-        check_pair(f, g, matched, several);
+        check_pair(f, g, matched, event);
     }
 }
 

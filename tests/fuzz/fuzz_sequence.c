@@ -305,7 +305,10 @@ static void step_related(state *s, uint32_t allowed)
 {
     uint32_t how = take(&s->in), limit = take_below(&s->in, 4) != 0 ? UINT32_MAX : how / 16;
     me_relation relation = (me_relation)(how % 3);
-    bool single = how / 4 % 2 != 0, notes = relation != ME_COVERING || how / 8 % 2 != 0;
+    me_values values = how / 4 % 2 == 0    ? ME_VALUES_MANY
+                       : how / 16 % 2 == 0 ? ME_VALUES_ONE
+                                           : ME_VALUES_ONE_SHARED;
+    bool notes = relation != ME_COVERING || how / 8 % 2 != 0;
     const subscription *same = take_rarely(&s->in, 3) ? some_live(s) : NULL;
     const uint32_t *found = NULL;
     uint32_t count = 0, next = 0;
@@ -319,14 +322,14 @@ static void step_related(state *s, uint32_t allowed)
     heap_fail_after(allowed == 0 ? SIZE_MAX : allowed - 1);
     me_status status = notes ? me_engine_keep_notes(s->e) : ME_OK;
     if (status == ME_OK) {
-        status = me_engine_related(s->e, s->ev, relation, single, limit, filter, length, &next,
+        status = me_engine_related(s->e, s->ev, relation, values, limit, filter, length, &next,
                                    &found, &count);
     }
     heap_fail_after(SIZE_MAX);
     me_engine_write_unlock(s->e);
     MUST(status == ME_OK || (status == ME_NOMEM && allowed != 0));
     if (status == ME_OK && next == UINT32_MAX) { /* in one slice, as nearly always */
-        const question q = {relation, single, allowed != 0, limit, filter, length};
+        const question q = {relation, values, allowed != 0, limit, filter, length};
         check_related(s->subs, SUBSCRIPTIONS, &q, found, count);
     }
     free(filter);

@@ -42,8 +42,10 @@ def test_against_every_event_of_a_small_domain(seed: int) -> None:
 def test_no_event_contradicts_a_covering(f: str, g: str, some: list[dict[str, Any]]) -> None:
     first, second = reference.parse(f), reference.parse(g)
     covering, meeting, merged = covers(f, g), overlaps(f, g), merge(f, g)
-    alone = overlaps(f, g, arrays=False)
-    assert meeting >= alone
+    alone, apart = overlaps(f, g, arrays=False), overlaps(f, g, arrays="unshared")
+    assert meeting >= apart >= alone
+    assert apart == overlaps(g, f, arrays="unshared")
+    shared = parse(f).paths & parse(g).paths
     for event in some:
         values = reference.flatten(event)
         matches = [reference.evaluate(node, values) is True for node in (first, second)]
@@ -51,6 +53,8 @@ def test_no_event_contradicts_a_covering(f: str, g: str, some: list[dict[str, An
         assert meeting or not all(matches)
         if all(len(these) <= 1 for these in values.values()):
             assert alone or not all(matches)
+        if all(len(values.get(path, [])) <= 1 for path in shared):
+            assert apart or not all(matches)
         if merged is not None:
             assert (reference.evaluate(reference.parse(str(merged)), values) is True) == any(
                 matches
@@ -175,6 +179,41 @@ def test_overlap_and_arrays() -> None:
 @pytest.mark.parametrize(
     ("f", "g", "expected"),
     [
+        ("a = 1", "a = 2", False),
+        ("a = 1", "a IN (1, 2) AND b = 'x'", True),
+        ("a = 1", "b = 1 AND b = 2", True),  # in {"a": 1, "b": [1, 2]}
+        ("a = 1", "b > 5 AND NOT b > 5", False),  # in no array
+        ("a = 1 AND b = 1", "a = 2 AND b = 1", False),
+        ("a = 1 OR b = 1", "a = 2", True),
+        ("a < b", "b = 1 AND b = 2", True),  # not seen: a computed predicate may be true of any
+        ("a.b = 1", "a = 2", True),
+        ("a = 1", "a IS NULL", False),
+        ("EXISTS(a)", "a = 2", True),
+        ("", "a = 1 AND a = 2", True),
+    ],
+)
+def test_overlap_with_arrays_where_the_other_does_not_look(f: str, g: str, expected: bool) -> None:
+    assert overlaps(f, g, arrays="unshared") == expected
+    assert overlaps(g, f, arrays="unshared") == expected
+    m: Matcher[int] = Matcher()
+    m.add(f, id=1)
+    assert m.overlapping(g, arrays="unshared") == [1] * expected
+
+
+def test_only_some_values_of_arrays_mean_something() -> None:
+    m: Matcher[int] = Matcher()
+    m.add("a = 1", id=1)
+    wrong: Any = "shared"
+    with pytest.raises(ValueError, match=r"^arrays is True, False or 'unshared', got 'shared'$"):
+        overlaps("a = 1", "a = 2", arrays=wrong)
+    with pytest.raises(ValueError, match="arrays is True, False or 'unshared', got 'shared'"):
+        m.overlapping("a = 2", arrays=wrong)
+    assert m.overlapping("a = 1") == [1]
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "expected"),
+    [
         ("a = 1", "a = 2", "a IN (1, 2)"),
         ("a IN (1, 'x')", "a IN ('x', TRUE)", "a IN (1, 'x', TRUE)"),
         ("a = 1", "a = TRUE", "a IN (1, TRUE)"),
@@ -256,7 +295,7 @@ def test_enormous_filters_end_soon() -> None:
 def assert_answers(m: Matcher[int], filters: dict[int, str], f: str) -> None:
     assert sorted(m.covering(f)) == sorted(i for i, g in filters.items() if covers(g, f))
     assert sorted(m.covered_by(f)) == sorted(i for i, g in filters.items() if covers(f, g))
-    for arrays in (True, False):
+    for arrays in coverings.ARRAYS:
         expected = [i for i, g in filters.items() if overlaps(f, g, arrays=arrays)]
         assert sorted(m.overlapping(f, arrays=arrays)) == sorted(expected)
 
