@@ -38,6 +38,7 @@ class Scripted:
 
     def __init__(self, name: str = "a") -> None:
         self.name = name
+        self.preset = "default"
         self.deadline = math.inf
         self.counters: Counter[str] = Counter()
         self.heard: list[tuple[str, Message]] = []
