@@ -272,6 +272,10 @@ class Client:
         answered = state.receive(word)
         if answered is not None:
             self._answered(answered)
+
+    def heard_all(self, connection: Connection) -> None:
+        """Wake who waits for what came."""
+        state = self._state
         for number in [n for n in self._arrivals if state.queues.get(n)]:
             self._wake(number)
         self._changed()

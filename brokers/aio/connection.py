@@ -58,6 +58,9 @@ class Owner(Protocol):
     def heard(self, connection: Connection, word: Any) -> None:
         """A word came. May raise `ProtocolError`."""
 
+    def heard_all(self, connection: Connection) -> None:
+        """These were the words that have arrived."""
+
     def down(self, connection: Connection, reason: str) -> None:
         """A connection that was up is over."""
 
@@ -115,6 +118,8 @@ class Connection(asyncio.Protocol):
                     self._greet(word)
                 if self._has_ended():
                     break
+            if self.is_up:
+                self.owner.heard_all(self)
         except ProtocolError as error:
             self.owner.counters["protocol errors"] += 1
             self.end(str(error), farewell=True)
