@@ -105,6 +105,15 @@ def run(
     return one.sum_up()
 
 
+def _draw_settings(chance: Chance) -> Settings:
+    """Windows so small that they fill, an attribute that events have, few adverts."""
+    return Settings(
+        window=chance.pick((2, 16, 1_024)),
+        adverts=chance.pick((1, 256)),
+        key=chance.pick(("key", "s")),
+    )
+
+
 class _Run:
     """One run under way."""
 
@@ -118,7 +127,7 @@ class _Run:
         seed = options.seed
         self.options = options
         self.result = Result(seed=seed)
-        self.settings = Settings()
+        self.settings = _draw_settings(Chance(seed, "settings"))
         self.agenda = Agenda()
         self.windows = Windows()
         self.trace = Trace(watched)

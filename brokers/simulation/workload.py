@@ -140,6 +140,11 @@ class Workload:
             for _ in range(subscriptions):
                 client.subscribe(draw_conjunction(self._filters))
 
+    def burst(self, client: Client, events: int) -> None:
+        """A client publishes a lot at once."""
+        if client.is_here:
+            self._publish(client, events)
+
     def calm_down(self, client: Client) -> None:
         """A client ends all subscriptions at once, but a few."""
         idle = [number for number in client.wishes if client.is_idle(number)]
