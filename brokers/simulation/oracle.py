@@ -111,6 +111,8 @@ class Oracle:
         """
         self._tree = tree
         self._late = late
+        self.watched: bytes | None = None  #: the event whose story is wanted
+        self.tell: Callable[[float, str], None] = lambda now, what: None
         self.counts: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()
         self.events: dict[bytes, Published] = {}
@@ -257,6 +259,8 @@ class Oracle:
                 self._check(wish, published)
                 published.got |= wish.bit
             self.counts["deliveries"] += 1
+            if event.body == self.watched:
+                self.tell(self._agenda.now, f"{client} gets it, for {subscriptions}")
 
     def _check(self, wish: Wish, published: Published) -> None:
         """May this event be delivered for this subscription?"""
