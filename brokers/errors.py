@@ -34,7 +34,7 @@ class RequestRefused(BrokerError):
 
 
 class NotAdvertised(RequestRefused, ValueError):
-    """An event that none of its publisher's adverts matches."""
+    """An event that no advert of its publisher matches, or not with so many values at a path."""
 
 
 class ConfigurationError(BrokerError, ValueError):

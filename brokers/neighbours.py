@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from brokers.effects import Close, Effect, Send
-from brokers.interest.adverts import Adverts
+from brokers.interest.adverts import Adverts, promises
 from brokers.interest.entries import Entries, Entry
 from brokers.interest.settling import Settling
 from brokers.interest.targets import TARGETS
@@ -38,7 +38,7 @@ from brokers.overlay.topology import Topology
 from brokers.presets import Preset
 from brokers.reduce import Reducer, reducer
 from brokers.settings import Settings
-from matchengine import Matcher, overlaps
+from matchengine import Matcher
 
 __all__ = ["Neighbours"]
 
@@ -264,7 +264,7 @@ class Neighbours:
 
         def targets(entry: Entry) -> int:
             known = entry.targets & bit
-            if known or any(overlaps(advert, entry.filter) for advert in new):
+            if known or any(promises(advert, entry.filter) for advert in new):
                 return entry.targets | bit
             return entry.targets
 

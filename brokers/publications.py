@@ -164,8 +164,9 @@ class Publications:
 
     def _accept(self, client: Client, number: int, body: bytes) -> None:
         """Number an event and send it on its way. Raises EventError and `NotAdvertised`."""
-        if not client.publisher.advertised(number, body):
-            raise NotAdvertised(f"no advert of {client.name} matches this event")
+        refusal = client.publisher.refusal(number, body)
+        if refusal is not None:
+            raise NotAdvertised(refusal)
         event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
         takers = self._publish(event)  # raises EventError before anything is sent
         self.sequence += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
@@ -87,20 +88,20 @@ class Raw:
     async def close(self) -> None:
         """Close it."""
         self.writer.close()
-        try:
+        with contextlib.suppress(OSError):
             await self.writer.wait_closed()
-        except (ConnectionError, OSError):
-            pass
 
 
 class Process:
     """A command in a process of its own."""
 
-    def __init__(self, *arguments: str, stdin: int | None = subprocess.DEVNULL) -> None:
+    def __init__(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "matchengine", *arguments],
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -149,9 +150,8 @@ def _lines(stream: IO[str] | None) -> queue.Queue[str | None]:
     found: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
-        assert stream is not None
         try:
-            for line in stream:
+            for line in stream or ():
                 found.put(line.rstrip("\n"))
         except ValueError:  # closed while the test ends
             pass

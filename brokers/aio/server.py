@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import secrets
 import socket
 import ssl
@@ -48,6 +49,7 @@ class NodeLike(Protocol):
     """What the shell needs of a node."""
 
     name: str
+    preset: str
     deadline: float
     counters: Counter[str]
 
@@ -79,7 +81,7 @@ class Server:
         #: Gets an exception when the broker cannot go on.
         self.failed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
-        self._me = BrokerHello(node.name, incarnation)
+        self._me = BrokerHello(node.name, incarnation, preset=node.preset)
         self._store = store
         self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,11 +106,12 @@ class Server:
                 address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
         )[0]
-        listener = socket.create_server(
-            (str(resolved[0]), int(resolved[1])),
-            family=family,
-            backlog=self.bounds.backlog,
-        )
+        try:
+            listener = socket.create_server(
+                (str(resolved[0]), int(resolved[1])), family=family, backlog=self.bounds.backlog
+            )
+        except OSError as error:
+            raise OSError(error.errno, f"{address}: {os.strerror(error.errno or 0)}") from None
         listener.setblocking(False)
         self._listeners.append(listener)
         self._spawn(self._accept(listener, for_peers))

@@ -18,6 +18,9 @@ from matchengine.cli.output import BAD_INPUT, complain
 __all__ = ["add_connection", "address", "client_of", "run_command"]
 
 
+RETRY = 5.0  #: seconds in which a broker has to be found
+
+
 def address(text: str) -> str:
     """An argument that is HOST:PORT."""
     try:
@@ -57,7 +60,7 @@ def client_of(arguments: argparse.Namespace, at: str | None = None, **more: Any)
     elif arguments.certificate is not None or arguments.key is not None:
         raise ConfigurationError("--certificate and --key need an --authority")
     token = _token(arguments.token_file) if arguments.token_file is not None else None
-    return connect(at or arguments.broker, ssl=tls, token=token, **more)
+    return connect(at or arguments.broker, ssl=tls, token=token, retry=RETRY, **more)
 
 
 def run_command(main: Callable[[], Coroutine[Any, Any, int]], interrupted: int = 0) -> int:

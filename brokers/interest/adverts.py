@@ -1,5 +1,10 @@
 """Which brokers may publish what a filter wants?
 
+An advert promises one value at most at each of its paths (`Publisher.refusal` sees to it); other
+paths may hold arrays. So `symbol = 'ACME'` keeps `symbol = 'OTHER'` away, and not `tag = 'new'`.
+A reduced set of adverts (`reduce`) promises no more: what covers a filter does so by what both say
+of the same paths, and filters are merged on one path that both have.
+
 Adverts come with the records of brokers. One that its broker takes back still counts for `retain`
 seconds, so that the events published before it did find their way (see `overlay.routes`).
 """
@@ -10,9 +15,14 @@ from brokers.index import Index
 from brokers.overlay.routes import Routes
 from matchengine import Filter, overlaps, parse
 
-__all__ = ["Adverts"]
+__all__ = ["Adverts", "promises"]
 
 _EVERYTHING = parse("")
+
+
+def promises(advert: Filter, filter: Filter) -> bool:
+    """May there be an event that is advertised by this and wanted by the filter?"""
+    return overlaps(advert, filter, arrays="unshared")
 
 
 class Adverts:
@@ -64,16 +74,16 @@ class Adverts:
         return min(self._going.values()) + self._retain if self._going else None
 
     def sources(self, filter: Filter) -> int:
-        """Mask of the brokers of which an advert and the filter may have an event in common."""
+        """Mask of the brokers that may publish what the filter wants."""
         mask = self._everything
         if len(self._index):
-            for source, _ in self._index.overlapping(filter):
+            for source, _ in self._index.overlapping(filter, arrays="unshared"):
                 mask |= 1 << self._routes.number(source)
         return mask
 
     def may_publish(self, source: str, filter: Filter) -> bool:
         """May this broker publish what the filter wants?"""
-        return any(overlaps(advert, filter) for advert in self._by_source.get(source, {}).values())
+        return any(promises(advert, filter) for advert in self._by_source.get(source, {}).values())
 
     def sources_known(self) -> tuple[str, ...]:
         """The brokers that have adverts, or had some a moment ago."""
