@@ -287,7 +287,8 @@ class Node:
         takers = self.neighbours.routes.names(self._plane.publish(event))
         if self.name in takers:
             self.flow.received(event)
-        return takers
+        # Old ways may lead to brokers that have left, and will never give credit.
+        return tuple(taker for taker in takers if taker in self.neighbours.topology)
 
     def _take_event(self, event: Event, sender: str) -> None:
         try:
