@@ -37,8 +37,6 @@ SWEEP: Final = 2.0
 MOST_MORE: Final = 300_000
 #: What is said when there is nothing to say.
 SMALL_TALK: Final = (Ping, Digest)
-#: What nodes call it when order forbids a delivery.
-LATE: Final = "dropped: after a later one of its publisher"
 #: How long nothing else may be said at the end.
 REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
@@ -135,7 +133,7 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
-        self.oracle = Oracle(self.agenda, self.windows, self._tree(), self._late)
+        self.oracle = Oracle(self.agenda, self.windows, self._tree())
         self.trace.crossed = self.oracle.crossed
         self.oracle.tell = self.trace.tell
         self.oracle.watched = watched
@@ -146,10 +144,6 @@ class _Run:
         self._mends: list[tuple[int, Mend]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
-
-    def _late(self) -> int:
-        """Deliveries dropped as later events of their publishers had been delivered."""
-        return self._counters()[LATE]
 
     def _counters(self) -> Counter[str]:
         """What all nodes have counted, those that are gone included."""
