@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from brokers.effects import Close, Effect, Save, Send
 from brokers.errors import ProtocolError
 from brokers.events.flow import Flow
+from brokers.events.parts import parts
 from brokers.messages import (
     ClientUp,
     Consumed,
@@ -253,7 +254,9 @@ class Clients:
                 subscriber = client.subscriber
                 if subscriber.outbox:
                     outbox, subscriber.outbox = subscriber.outbox, []
-                    self.effects.append(Send(client.address, Deliver(tuple(outbox))))
+                    sizes = [len(one.event.body) + 8 * len(one.subscriptions) for one in outbox]
+                    for part in parts(outbox, sizes):
+                        self.effects.append(Send(client.address, Deliver(part)))
                 for reason, more in subscriber.losses().items():
                     self._counters[f"dropped: {reason}"] += more
                     self.say(client, Lost(reason, subscriber.dropped[reason]))

@@ -26,6 +26,8 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
+#: Characters of all adverts: a record has to fit into one frame.
+_TEXT = 1 << 20
 
 
 class Publications:
