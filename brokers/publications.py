@@ -18,7 +18,7 @@ from brokers.clients import Client, Clients
 from brokers.errors import NotAdvertised, ProtocolError
 from brokers.events.flow import Flow
 from brokers.messages import Advertise, Done, Event, Failed, Publish, Refused, Taken, Unadvertise
-from brokers.publisher import EVERYTHING
+from brokers.publisher import EVERYTHING, Publisher
 from brokers.reduce import Change, reducer
 from brokers.settings import Settings
 from matchengine import EventError, Filter, MatchEngineError, parse
@@ -49,6 +49,7 @@ class Publications:
         self._publish = publish
         self._counters = counters
         self._reducer = reducer("merging", count(1))
+        self._members = count(1)
         self._waiting: dict[str, Client] = {}  # clients with waiting publications, by address
         self._requests: list[tuple[int, str, int]] = []  # generation, address, request
         self.sequence = 0
@@ -60,9 +61,11 @@ class Publications:
     def adverts(self) -> tuple[str, ...]:
         """What is advertised here, in as few filters as may be."""
         outputs = self._reducer.outputs()
-        if len(outputs) > self._settings.adverts:
-            return (str(_ALL),)
-        return tuple(str(filter) for filter in outputs.values())
+        if len(outputs) <= self._settings.adverts:
+            texts = tuple(str(filter) for filter in outputs.values())
+            if sum(map(len, texts)) <= self._settings.advert_text:
+                return texts
+        return (str(_ALL),)
 
     def advertise(self, client: Client, message: Advertise) -> None:
         """Add or replace an advert. Done once everybody has answered it."""
@@ -72,21 +75,18 @@ class Publications:
             self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
             return
         self._announce(client, message.advert, filter)
-        self._narrow(client)
+        self._withdraw(client, EVERYTHING)
         self._requests.append((client.publisher.generation, client.address, message.request))
 
     def _announce(self, client: Client, number: int, filter: Filter) -> None:
-        if client.publisher.adverts.get(number) != filter:
-            self._withdraw(client, number)
-            client.publisher.advertise(number, filter)
-            self._note(self._reducer.add((client.address, number), filter))
-        client.publisher.generation = self.generation
-
-    def _narrow(self, client: Client) -> None:
-        """Who has adverts does not advertise everything, once what it published before is taken."""
         publisher = client.publisher
-        if EVERYTHING in publisher.adverts and len(publisher.adverts) > 1 and not publisher.waiting:
-            self._withdraw(client, EVERYTHING)
+        known = publisher.adverts.get(number)
+        if known is None or known[0] != filter:
+            self._withdraw(client, number)
+            member = next(self._members)
+            publisher.advertise(number, filter, member)
+            self._note(self._reducer.add(member, filter))
+        publisher.generation = self.generation
 
     def unadvertise(self, client: Client, message: Unadvertise) -> None:
         """Take an advert back."""
@@ -97,10 +97,20 @@ class Publications:
             self._clients.say(client, Done(message.request))
 
     def _withdraw(self, client: Client, number: int) -> bool:
-        if not client.publisher.unadvertise(number):
+        """Take an advert back, once what was published before is taken."""
+        publisher = client.publisher
+        member = publisher.unadvertise(number)
+        if member is None:
             return False
-        self._note(self._reducer.remove((client.address, number)))
+        publisher.leaving.append(member)
+        if not publisher.waiting:
+            self._let_go(publisher)
         return True
+
+    def _let_go(self, publisher: Publisher) -> None:
+        for member in publisher.leaving:
+            self._note(self._reducer.remove(member))
+        publisher.leaving.clear()
 
     def _note(self, change: Change) -> None:
         if change.added or change.dropped:
@@ -123,11 +133,21 @@ class Publications:
             raise ProtocolError(f"{client.name} has more than {window} unanswered publications")
         if not publisher.adverts:
             self._announce(client, EVERYTHING, _ALL)
-        publisher.waiting.extend(enumerate(message.bodies, message.first))
+        for number, body in enumerate(message.bodies, message.first):
+            publisher.waiting.append((number, body, self._objection(client, body)))
         self._waiting[client.address] = client
+
+    def _objection(self, client: Client, body: bytes) -> Exception | None:
+        """Why it is to be refused, if it is."""
+        try:
+            refusal = client.publisher.refusal(body)
+        except EventError as error:
+            return error
+        return None if refusal is None else NotAdvertised(refusal)
 
     def down(self, client: Client) -> None:
         """A client has gone, and what it advertised with it."""
+        client.publisher.waiting.clear()
         self._waiting.pop(client.address, None)
         for number in list(client.publisher.adverts):
             self._withdraw(client, number)
@@ -150,26 +170,28 @@ class Publications:
         waiting = publisher.waiting
         before = publisher.answered
         while waiting and self._flow.open:
-            number, body = waiting.popleft()
+            number, body, objection = waiting.popleft()
             publisher.answered = number
-            try:
-                self._accept(client, number, body)
-            except (EventError, NotAdvertised) as error:
-                self._clients.say(client, Refused(number, type(error).__name__, str(error)))
+            if objection is None:
+                objection = self._accept(client, body)
+            if objection is not None:
+                text = str(objection)
+                self._clients.say(client, Refused(number, type(objection).__name__, text))
         if publisher.answered != before:
             self._clients.say(client, Taken(publisher.answered))
         if not waiting:
             self._waiting.pop(client.address, None)
-            self._narrow(client)
+            self._let_go(publisher)
 
-    def _accept(self, client: Client, number: int, body: bytes) -> None:
-        """Number an event and send it on its way. Raises EventError and `NotAdvertised`."""
-        refusal = client.publisher.refusal(number, body)
-        if refusal is not None:
-            raise NotAdvertised(refusal)
+    def _accept(self, client: Client, body: bytes) -> EventError | None:
+        """Number an event and send it on its way; return why that cannot be."""
         event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
-        takers = self._publish(event)  # raises EventError before anything is sent
+        try:
+            takers = self._publish(event)
+        except EventError as error:  # and nothing was sent
+            return error
         self.sequence += 1
         self._counters["published"] += 1
         if takers:
             self._flow.sent(takers, event.sequence)
+        return None

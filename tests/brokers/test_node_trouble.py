@@ -105,6 +105,21 @@ def test_lost_events_do_not_stop_the_source_for_ever() -> None:
     assert net.heard(publisher, Taken)[-1] == Taken(101)
 
 
+@pytest.mark.parametrize("preset", ["default", "medym", "siena"])
+def test_a_source_does_not_wait_for_a_broker_that_has_crashed(preset: str) -> None:
+    net = Net(LINE, settings=FLOW, preset=preset)
+    subscriber, publisher = net.client("D"), net.client("B")
+    net.subscribe(subscriber, "price < 1000")
+    net.publish(publisher, CHEAP)
+    net.run()
+    net.crash("D")
+    net.run()
+    net.publish(publisher, *[CHEAP] * 100)  # what the dead one wanted is still remembered
+    net.run()
+    net.settle()
+    assert net.heard(publisher, Taken)[-1] == Taken(101)
+
+
 # ---- what strangers get wrong -------------------------------------------------------------------
 
 
