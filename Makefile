@@ -1,6 +1,6 @@
 # Everything runs from .venv, which is made on first use; nothing has to be prepared by hand.
 #
-#     make demo       install, then match a few events with a few rules
+#     make demo       install, match a few events with a few rules, then a ring of five brokers
 #     make test       the C tests, then the Python tests against the installed package
 #     make bench      the benchmarks                      make lint   formats, linters, types
 #     make soak       engine against twin for minutes
@@ -36,6 +36,8 @@ SECONDS ?= 60
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
+	@echo
+	$(BIN)/python examples/overlay_demo.py
 
 test: $(VENV)/installed $(VENV)/group-test
 	$(MAKE) -C tests/c --no-print-directory -s -j$(JOBS) VARIANT=plain
@@ -109,6 +111,7 @@ $(VENV)/created:
 
 # Modules that were removed must not live on in the directory that the wheel is made from.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
+	@echo "building the C core and installing it into $(VENV): about half a minute"
 	@mkdir -p build && find build -path 'build/*/lib*' -type f ! -name '*.so' -delete
 	$(BIN)/pip install --quiet ".[cli]"
 	touch $@

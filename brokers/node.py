@@ -186,6 +186,7 @@ class Node:
                 for event in message.batch:
                     self._take_event(event, link.neighbour)
             case Addressed():
+                link.events_in += 1
                 try:
                     self._plane.forward(message)
                 except EventError:
@@ -365,6 +366,7 @@ class Node:
             if plane.addressed:
                 addressed, plane.addressed = plane.addressed, []
                 for neighbour, message in addressed:
+                    neighbours.links[neighbour].events_out += 1
                     neighbours.say(neighbour, message, now)
             if not self.flow.owing:
                 return
