@@ -217,12 +217,17 @@ class Oracle:
         if not published.allowed:
             raise Failure("adverts", f"taken, and no advert matches: {_text(published)}")
         published.taken = self._agenda.now
-        published.owed = self._index.find(published.values)
+        published.owed = self.wanting(published.values)
+        self.counts["taken"] += 1
+
+    def wanting(self, values: Values) -> int:
+        """Bits of the wishes that an event taken now must be delivered to."""
+        found = self._index.find(values)
         for wish in self._changing.values():
             both = (wish.settled, wish.filters[-1].conjunction)
-            if all(one is not None and matches(one, published.values) for one in both):
-                published.owed |= wish.bit
-        self.counts["taken"] += 1
+            if all(one is not None and matches(one, values) for one in both):
+                found |= wish.bit
+        return found
 
     def refused(self, published: Published, error: str) -> None:
         """A publisher was told that its event is not taken."""
