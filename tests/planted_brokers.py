@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matchengine
 from planted import ROOT, plant
@@ -110,7 +110,7 @@ def caught_by(bug: Bug, most: int) -> Found | None:
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory)
         shutil.copytree(ROOT / "brokers", tree / "brokers")
-        plant(tree, bug)
+        plant(tree, bug.file, bug.old, bug.new)
         found = search_in(tree, list(bug.settings), 0, most)
     if found is not None and search_in(ROOT, [found.setting], found.seed, found.seed + 1):
         raise RuntimeError(f"the unchanged brokers fail seed {found.seed} of {found.setting}")
@@ -125,9 +125,12 @@ def caught(bugs: list[Bug], most: int) -> Iterator[tuple[Bug, Found | None, floa
         found = caught_by(bug, most)
         return bug, found, time.monotonic() - started
 
-    with ThreadPoolExecutor(JOBS) as threads:
+    threads = ThreadPoolExecutor(JOBS)
+    try:
         for done in as_completed([threads.submit(one, bug) for bug in bugs]):
             yield done.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def main() -> int:

@@ -104,9 +104,9 @@ BUGS = [
     ),
     Bug(
         "tables are not compared when a link is up again",
-        ENTRIES,
-        "if message != table.digest():",
-        "if False:",
+        NEIGHBOURS,
+        "if self.entries.imports[link.neighbour].digest() == message:",
+        "if True:",
     ),
     Bug(
         "the digest counts entries and does not look at them",
@@ -257,7 +257,7 @@ BUGS = [
     Bug(
         "a new advert does not attract what is wanted of it",
         NEIGHBOURS,
-        "if known or any(overlaps(advert, entry.filter) for advert in new):",
+        "if known or any(promises(advert, entry.filter) for advert in new):",
         "if known:",
     ),
     Bug(
@@ -362,8 +362,8 @@ BUGS = [
     Bug(
         "late events are delivered",
         CLIENTS,
-        "if self._last.get(stream, place) > place:",
-        "if False:",
+        "late = self._last.get(stream, place) > place",
+        "late = False",
     ),
     Bug(
         "events come back over the link from which they came",
@@ -430,7 +430,7 @@ BUGS = [
     Bug(
         "credits for others are not passed on",
         NODE,
-        "            self.neighbours.towards(credit.source, credit, self._now)\n",
+        "            self.neighbours.towards(credit.source, credit, self.now)\n",
         "            pass\n",
     ),
     Bug(
