@@ -11,7 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import IO, Any
 
 from brokers import Subscription
@@ -58,7 +58,7 @@ class Raw:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self._decoder = Decoder(Speaker.STRANGER)
-        self._words: list[Word] = []
+        self._words: Iterator[Word] = iter(())
 
     @classmethod
     async def to(cls, address: Any, **more: Any) -> Raw:
@@ -75,15 +75,15 @@ class Raw:
 
     async def hear(self) -> Word | None:
         """The next word, or None when the connection is closed."""
-        while not self._words:
+        while (word := next(self._words, None)) is None:
             try:
                 data = await self.reader.read(1 << 16)
             except ConnectionError:
                 data = b""
             if not data:
                 return None
-            self._words += self._decoder.feed(data)
-        return self._words.pop(0)
+            self._words = self._decoder.feed(data)
+        return word
 
     async def close(self) -> None:
         """Close it."""

@@ -49,6 +49,7 @@ class NodeLike(Protocol):
     """What the shell needs of a node."""
 
     name: str
+    preset: str
     deadline: float
     counters: Counter[str]
 
@@ -80,7 +81,7 @@ class Server:
         #: Gets an exception when the broker cannot go on.
         self.failed: asyncio.Future[None] = loop.create_future()
         self._loop = loop
-        self._me = BrokerHello(node.name, incarnation)
+        self._me = BrokerHello(node.name, incarnation, preset=node.preset)
         self._store = store
         self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,7 +114,7 @@ class Server:
             raise OSError(error.errno, f"{address}: {os.strerror(error.errno or 0)}") from None
         listener.setblocking(False)
         self._listeners.append(listener)
-        self._spawn(self._accept(listener, for_peers))
+        self._listen_to(listener, for_peers)
         host, port, *_ = listener.getsockname()
         return Address(host, port)
 
@@ -125,7 +126,9 @@ class Server:
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
-        for listener in self._listeners:
+        while self._listeners:
+            listener = self._listeners.pop()
+            self._loop.remove_reader(listener)
             listener.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -146,27 +149,34 @@ class Server:
 
     # ---- connections ----------------------------------------------------------------------------
 
-    async def _accept(self, listener: socket.socket, for_peers: bool) -> None:
-        """Take connections, each with a task of its own until it is through the handshake."""
-        while True:
-            try:
-                sock, _ = await self._loop.sock_accept(listener)
-            except ConnectionError:
-                continue
-            except OSError as error:  # no more files, or no memory: some time helps
-                LOG.warning("cannot accept a connection: %s", error.strerror)
-                self.counters["cut: no files left"] += 1
-                await asyncio.sleep(0.2)
-                continue
-            if len(self._strangers) >= self.bounds.strangers:
-                oldest = next(iter(self._strangers))
-                self._strangers.pop(oldest)
-                oldest.cancel()
-                self.counters["cut: too many in the handshake"] += 1
-            task = self._spawn(self._greet(sock, for_peers))
-            self._strangers[task] = None
-            task.add_done_callback(lambda task: self._strangers.pop(task, None))
-            await asyncio.sleep(0)  # it holds the socket now, also when it is cut at once
+    def _accept(self, listener: socket.socket, for_peers: bool) -> None:
+        """Take a connection; it has a task of its own until it is through the handshake.
+
+        Not `loop.sock_accept`: it fails when it is cancelled just as a connection comes.
+        """
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:  # no more files, or no memory: some time helps
+            LOG.warning("cannot accept a connection: %s", error.strerror)
+            self.counters["cut: no files left"] += 1
+            self._loop.remove_reader(listener)
+            self._loop.call_later(0.2, self._listen_to, listener, for_peers)
+            return
+        sock.setblocking(False)
+        if len(self._strangers) >= self.bounds.strangers:
+            oldest = next(iter(self._strangers))
+            self._strangers.pop(oldest)
+            oldest.cancel()
+            self.counters["cut: too many in the handshake"] += 1
+        task = self._spawn(self._greet(sock, for_peers))
+        self._strangers[task] = None
+        task.add_done_callback(lambda task: self._strangers.pop(task, None))
+
+    def _listen_to(self, listener: socket.socket, for_peers: bool) -> None:
+        if listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener, for_peers)
 
     async def _greet(self, sock: socket.socket, for_peers: bool) -> None:
         """See a connection through TLS and the handshake, or cut it."""

@@ -183,10 +183,17 @@ def test_a_configuration_file(tmp_path: Path, command: Command) -> None:
         (["route", "--broker", "127.0.0.1:1", "{"], 1, "EVENT"),
     ],
 )
-def test_wrong_usage(arguments: list[str], code: int, said: str, command: Command) -> None:
+def test_wrong_usage(
+    arguments: list[str],
+    code: int,
+    said: str,
+    command: Command,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     if code == 2:
         with pytest.raises(SystemExit, match="2"):
             command(*arguments)
+        assert said in capfd.readouterr().err
     else:
         ran = command(*arguments)
         assert ran.code == code

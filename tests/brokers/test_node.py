@@ -117,6 +117,22 @@ def test_a_broker_crashes_and_comes_back(preset: str) -> None:
 # ---- interest goes where events come from -------------------------------------------------------
 
 
+def test_subscriptions_travel_only_towards_adverts_that_overlap() -> None:
+    net = Net(LINE)
+    publisher, subscriber = net.client("A"), net.client("B")
+    net.say(publisher, Advertise(1, 1, "symbol = 'ACME'"))
+    net.run()
+    assert net.heard(publisher, Done) == [Done(1)]
+    net.subscribe(subscriber, "symbol = 'ACME' AND price < 10")
+    net.subscribe(subscriber, "symbol = 'OTHER'", number=2, request=2)
+    net.run()
+    assert net.entries("A") == {"symbol = 'ACME' AND price < 10": "B"}
+    assert net.entries("C") == {} == net.entries("D")
+    net.say(net.client("D"), Advertise(1, 1, "symbol = 'OTHER'"))
+    net.run()
+    assert net.entries("C") == net.entries("D") == {"symbol = 'OTHER'": "B"}
+
+
 def test_an_advert_taken_back_is_kept_for_a_while() -> None:
     net = Net(LINE)
     publisher, subscriber = net.client("A"), net.client("D")
