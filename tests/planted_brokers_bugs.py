@@ -89,6 +89,18 @@ BUGS = [
         "    return Condition(path, tuple(ordered), None)\n",
         "    return Condition(path, tuple(ordered[: max(2, len(ordered) - 1)]), None)\n",
     ),
+    Bug(
+        "a filter that covers another one is taken for covered by it",
+        FOREST,
+        "above = self._index.covering(node.filter)\n",
+        "above = self._index.covering(node.filter) or list(self._index.covered_by(node.filter))\n",
+    ),
+    Bug(
+        "an output that is merged again keeps its number and gets another filter",
+        MERGING,
+        "number = before.pop(block.filter, None)",
+        "number = before.popitem()[1] if before else None",
+    ),
     # ---- tables
     Bug(
         "entries are dropped before those that stand in for them are added",
@@ -125,6 +137,12 @@ BUGS = [
         ENTRIES,
         "for key in [key for key in table.entries if key not in whole]:",
         "for key in ():",
+    ),
+    Bug(
+        "an entry that nobody holds stays",
+        ENTRIES,
+        "        if not entry.holders:\n            del self._entries[key]\n",
+        "        if not entry.holders and key.number % 5:\n            del self._entries[key]\n",
     ),
     Bug(
         "what a lost link had brought is never forgotten",
@@ -271,6 +289,12 @@ BUGS = [
         ADVERTS,
         "gone = [name for name, since in self._going.items() if since + self._retain <= now]",
         "gone = list(self._going)",
+    ),
+    Bug(
+        "what is not advertised is taken",
+        PUBLICATIONS,
+        "return None if refusal is None else NotAdvertised(refusal)",
+        "return None",
     ),
     # ---- overlay
     Bug(

@@ -6,6 +6,7 @@ import planted_brokers_bugs as brokers
 from brokers.presets import PRESETS
 from brokers.simulation.faults import FAULTS
 from planted import BUGS, ROOT, Bug
+from planted_brokers import caught_by
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
@@ -31,3 +32,10 @@ def test_a_bug_of_the_brokers_has_one_place_to_be_planted(bug: brokers.Bug) -> N
     for preset, faults in bug.settings:
         assert preset in PRESETS
         assert faults in ("all", "none") or set(faults.split(",")) <= set(FAULTS)
+
+
+def test_a_bug_of_the_brokers_is_found_by_the_simulator() -> None:
+    (bug,) = [bug for bug in brokers.BUGS if "acknowledged before it is in place" in bug.name]
+    found = caught_by(bug, 10)
+    assert found is not None
+    assert found.promise == "completeness"

@@ -23,7 +23,7 @@ from brokers.simulation.faults import FAULTS, Mend, Scene
 from brokers.simulation.graph import SHAPES, diameter, draw_graph
 from brokers.simulation.network import DELAYS, DIAL_TIMEOUT, LATEST, Network
 from brokers.simulation.oracle import HORIZON, Oracle
-from brokers.simulation.process import MakeNode, Process, World
+from brokers.simulation.process import MakeNode, Node, Process, World
 from brokers.simulation.trace import Trace
 from brokers.simulation.windows import UNDER_WAY, Windows
 from brokers.simulation.workload import Workload
@@ -37,8 +37,6 @@ SWEEP: Final = 2.0
 MOST_MORE: Final = 300_000
 #: What is said when there is nothing to say.
 SMALL_TALK: Final = (Ping, Digest)
-#: What nodes call it when order forbids a delivery.
-LATE: Final = "dropped: after a later one of its publisher"
 #: How long nothing else may be said at the end.
 REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
@@ -105,15 +103,6 @@ def run(
     return one.sum_up()
 
 
-def _draw_settings(chance: Chance) -> Settings:
-    """Windows so small that they fill, an attribute that events have, few adverts."""
-    return Settings(
-        window=chance.pick((2, 16, 1_024)),
-        adverts=chance.pick((1, 256)),
-        key=chance.pick(("key", "s")),
-    )
-
-
 class _Run:
     """One run under way."""
 
@@ -127,7 +116,7 @@ class _Run:
         seed = options.seed
         self.options = options
         self.result = Result(seed=seed)
-        self.settings = _draw_settings(Chance(seed, "settings"))
+        self.settings = self._draw_settings()
         self.agenda = Agenda()
         self.windows = Windows()
         self.trace = Trace(watched)
@@ -144,8 +133,11 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
-        self.oracle = Oracle(self.agenda, self.windows, self._tree(), self._late)
+        in_order = options.preset != "rendezvous"
+        self.oracle = Oracle(self.agenda, self.windows, self._tree(), in_order=in_order)
         self.trace.crossed = self.oracle.crossed
+        self.oracle.tell = self.trace.tell
+        self.oracle.watched = watched
         drops = "slow" in self.faults
         self.workload = Workload(
             seed, self.agenda, self.oracle, self.processes, self.settings, drops
@@ -153,10 +145,6 @@ class _Run:
         self._mends: list[tuple[int, Mend]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
-
-    def _late(self) -> int:
-        """Deliveries dropped as later events of their publishers had been delivered."""
-        return self._counters()[LATE]
 
     def _counters(self) -> Counter[str]:
         """What all nodes have counted, those that are gone included."""
@@ -167,6 +155,16 @@ class _Run:
         return counters
 
     # ---- what is drawn ----
+
+    def _draw_settings(self) -> Settings:
+        """Windows that are ever full in some seeds, and never in others; a key that events have."""
+        chance = Chance(self.options.seed, "settings")
+        return Settings(
+            window=chance.pick((2, 16, 1_024)),
+            client_window=chance.pick((16, 1_024)),
+            adverts=chance.pick((1, 256)),
+            key=chance.pick(("key", "s")),
+        )
 
     def _draw_faults(self) -> list[str]:
         """Which kinds this seed has."""
@@ -229,6 +227,11 @@ class _Run:
             self._mend()
             calm = max(length, self._convergence() + self.chance.between(4.0, 10.0))
             working = working and self._work(calm)
+            if working:
+                self.workload.hold(True)
+                self._wait(UNDER_WAY)
+                self._check_quiet()
+                self.workload.hold(False)
         self._finish()
 
     def _work(self, seconds: float) -> bool:
@@ -296,10 +299,7 @@ class _Run:
         self._wait(self._convergence())
         self.workload.probe()
         self._wait(UNDER_WAY + SWEEP)
-        self.oracle.judge(self.agenda.now)
-        nodes = {one.name: one.node for one in self.processes if one.node is not None}
-        if self._check_tables is not None:
-            self._check_tables(nodes, self.oracle.settled_filters(), self.network.pairs())
+        self._check_quiet()
         self.workload.gather()  # some could not consume fast enough, and were sent away
         self._wait(SWEEP)
         self.workload.take_back()
@@ -307,10 +307,25 @@ class _Run:
         self.workload.leave()
         self._wait(self._convergence())
         self._rest()
-        for name, node in nodes.items():
+        for name, node in self._nodes().items():
             entries = node.status()["entries"]
             if entries:
                 raise Failure("stale", f"{name} holds {entries} entries, and nobody wants anything")
+
+    def _nodes(self) -> dict[str, Node]:
+        return {one.name: one.node for one in self.processes if one.node is not None}
+
+    def _check_quiet(self) -> None:
+        """Nothing is under way, and nothing is wrong: all must be in place."""
+        self.oracle.judge(self.agenda.now)
+        for edge in self.network.edges:
+            ends = (edge.dialler, edge.listener)
+            if not edge.is_up and all(process.is_running for process in ends):
+                names = " and ".join(process.name for process in ends)
+                raise Failure("links", f"{names} have not found each other again")
+        if self._check_tables is not None:
+            filters = self.oracle.settled_filters()
+            self._check_tables(self._nodes(), filters, self.network.pairs())
 
     def _rest(self) -> None:
         said: Counter[str] = Counter()
