@@ -5,9 +5,9 @@
     python tests/planted_brokers.py --most 100         give up after so many seeds, not 1,000
     python tests/planted_brokers.py --table            print the table of docs/testing.md
 
-A bug is caught when a seed fails with it that passes without it; whoever runs
-`matchengine sim PRESET --faults FAULTS --seed N` with the bug in place sees the same. Seeds are
-tried in turn with each of the bug's settings, so "12 seeds" is twelve of each.
+A bug is caught when a seed fails with it that passes without it; with the bug in place
+`matchengine sim PRESET --messages 8000 --faults FAULTS --seed N` shows the same. Each seed is tried
+with all settings of the bug before the next one, so "12 seeds" is twelve of each.
 
 Exit status 1: a bug was missed, or the unchanged brokers fail.
 """
@@ -33,7 +33,7 @@ from planted import ROOT, plant
 from planted_brokers_bugs import BUGS, Bug, Setting
 
 MOST = 1_000  # seeds
-MESSAGES = 20_000
+MESSAGES = 8_000
 JOBS = 2
 SECONDS = 60  # for one seed; it takes one
 
