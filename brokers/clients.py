@@ -104,7 +104,8 @@ class Clients:
             raise ProtocolError(f"a queue holds at least one event, not {message.limit}")
         if message.name is not None and (other := self._by_name.get(message.name)) is not None:
             self.disconnect(other, f"{message.name} has connected from elsewhere", now)
-        client = Client(address, message.name, Subscriber(message.policy, message.limit))
+        subscriber = Subscriber(message.policy, message.limit, self._settings.window)
+        client = Client(address, message.name, subscriber)
         self._by_address[address] = client
         saved: dict[int, str] = {}
         if message.name is not None:

@@ -15,9 +15,9 @@ from brokers.messages import Delivery, Event, Policy
 
 __all__ = ["Subscriber"]
 
-#: A client that blocks is taken for stuck beyond so many times its limit, and loses what comes. No
-#: window allows that many, unless the subscriptions of the client do not reach the source (presets
-#: whose windows end at the broker where events and subscriptions meet).
+#: A client that blocks is taken for stuck beyond so many times its limit or the window, and loses
+#: what comes. Only as many sources at once could send that much, unless the subscriptions of the
+#: client do not reach them (presets whose windows end where events and subscriptions meet).
 _STUCK = 16
 
 _NONE: Counter[str] = Counter()
@@ -26,11 +26,15 @@ _NONE: Counter[str] = Counter()
 class Subscriber:
     """The queue of one client."""
 
-    __slots__ = ("_consumed", "_sent", "dropped", "limit", "outbox", "policy", "queue", "told")
+    __slots__ = (
+        "_consumed", "_most", "_sent", "dropped", "limit", "outbox", "policy", "queue", "told",
+    )  # fmt: skip
 
-    def __init__(self, policy: str, limit: int) -> None:
+    def __init__(self, policy: str, limit: int, window: int) -> None:
+        """`window`: how many events of one source may come before it waits."""
         self.policy = policy
         self.limit = limit
+        self._most = _STUCK * max(limit, window)
         self.queue: deque[Delivery] = deque()
         self.outbox: list[Delivery] = []  #: to be sent with the next flush
         self.dropped: Counter[str] = Counter()
@@ -70,7 +74,7 @@ class Subscriber:
                 self.queue.popleft()
                 self.queue.append(delivery)
                 self.dropped["queue full: oldest dropped"] += 1
-            case _ if len(self.queue) < _STUCK * self.limit:
+            case _ if len(self.queue) < self._most:
                 self.queue.append(delivery)
             case _:
                 self.dropped["queue overflowed"] += 1

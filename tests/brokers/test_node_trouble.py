@@ -58,6 +58,20 @@ def test_a_slow_subscriber_holds_its_publishers_and_loses_nothing(links: list[st
     assert net.got(slow) == events
 
 
+def test_a_short_queue_that_blocks_takes_what_is_under_way() -> None:
+    net = Net(LINE)
+    slow, publisher = net.client("A", limit=1), net.client("D")
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    events = [body(price=i) for i in range(900)]  # less than a window
+    net.publish(publisher, *events)
+    net.run()
+    for _ in events:
+        net.consume(slow)
+    assert net.got(slow) == events
+    assert not net.heard(slow, Lost)
+
+
 @pytest.mark.parametrize(
     ("policy", "kept"),
     [(Policy.DROP_NEWEST, range(8)), (Policy.DROP_OLDEST, [0, 1, 2, 3, 16, 17, 18, 19])],
