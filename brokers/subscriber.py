@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from brokers.messages import Delivery, Event, Policy
+from brokers.messages import Delivery, Policy
 
 __all__ = ["Subscriber"]
 
@@ -52,9 +52,15 @@ class Subscriber:
         """Deliveries that the client has not consumed."""
         return self._sent - self._consumed
 
-    def deliver(self, event: Event, subscriptions: tuple[int, ...]) -> bool:
-        """Take an event for the client. False: it is to be disconnected."""
-        delivery = Delivery(subscriptions, event)
+    def deliver(self, deliveries: list[Delivery]) -> bool:
+        """Take events for the client. False: it is to be disconnected."""
+        if not self.queue and self._sent - self._consumed + len(deliveries) <= self.limit:
+            self._sent += len(deliveries)
+            self.outbox += deliveries
+            return True
+        return False not in [self._deliver(delivery) for delivery in deliveries]
+
+    def _deliver(self, delivery: Delivery) -> bool:
         if not self.queue and self._sent - self._consumed < self.limit:
             self._sent += 1
             self.outbox.append(delivery)
