@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from brokers.effects import Close, Effect, Save, Send
 from brokers.errors import ProtocolError
 from brokers.events.flow import Flow
+from brokers.events.parts import parts
 from brokers.messages import (
     ClientUp,
     Consumed,
@@ -30,7 +31,7 @@ from brokers.publisher import Publisher
 from brokers.settings import Settings
 from brokers.subscriber import Subscriber
 from brokers.subscriptions import Subscription, Subscriptions
-from matchengine import MatchEngineError, parse
+from matchengine import Filter, MatchEngineError, parse
 
 __all__ = ["Client", "Clients"]
 
@@ -41,7 +42,7 @@ _PUBLISHERS = 65_536
 class Client:
     """One connection of a client."""
 
-    __slots__ = ("address", "durable", "name", "publisher", "subscriber", "subscriptions")
+    __slots__ = ("address", "durable", "name", "publisher", "subscriber", "subscriptions", "text")
 
     def __init__(self, address: str, name: str | None, subscriber: Subscriber) -> None:
         self.address = address
@@ -50,6 +51,7 @@ class Client:
         self.subscriber = subscriber
         self.publisher = Publisher()
         self.subscriptions: dict[int, Subscription] = {}
+        self.text = 0  #: characters of all their filters
 
 
 class Clients:
@@ -111,6 +113,7 @@ class Clients:
             saved = self._saved.get(message.name, {})
         self.say(client, Welcome(self._broker, client.name, tuple(saved.items())))
         for number, text in saved.items():
+            client.text += len(text)
             client.subscriptions[number] = self._subscriptions.add(
                 address, number, parse(text), None, now
             )
@@ -142,15 +145,25 @@ class Clients:
             self.say(client, Failed(message.request, type(error).__name__, str(error)))
             return
         known = client.subscriptions.get(message.subscription)
-        if known is not None:
+        if (excess := self._excess(client, known, filter)) is not None:
+            self.say(client, Failed(message.request, "LimitExceeded", excess))
+        elif known is not None:
             self._subscriptions.change(known, filter, message.request, now)
-        elif len(client.subscriptions) >= self._settings.subscriptions:
-            text = f"a client has at most {self._settings.subscriptions:,} subscriptions"
-            self.say(client, Failed(message.request, "LimitExceeded", text))
         else:
             client.subscriptions[message.subscription] = self._subscriptions.add(
                 client.address, message.subscription, filter, message.request, now
             )
+
+    def _excess(self, client: Client, known: Subscription | None, filter: Filter) -> str | None:
+        """What would be too much if a client had this filter, too."""
+        settings = self._settings
+        if known is None and len(client.subscriptions) >= settings.subscriptions:
+            return f"a client has at most {settings.subscriptions:,} subscriptions"
+        text = client.text + len(str(filter)) - (len(str(known.latest)) if known else 0)
+        if text > settings.subscription_text:
+            return f"a client's filters have at most {settings.subscription_text:,} characters"
+        client.text = text
+        return None
 
     def unsubscribe(self, client: Client, message: Unsubscribe, now: float) -> None:
         """End a subscription. Requests of it that were not answered are done with."""
@@ -159,6 +172,7 @@ class Clients:
             text = f"there is no subscription {message.subscription}"
             self.say(client, Failed(message.request, "UnknownSubscription", text))
             return
+        client.text -= len(str(subscription.latest))
         self._subscriptions.remove(subscription, now)
         if client.durable and message.subscription in self._saved.get(client.name, ()):
             del self._saved[client.name][message.subscription]
@@ -241,7 +255,9 @@ class Clients:
                 subscriber = client.subscriber
                 if subscriber.outbox:
                     outbox, subscriber.outbox = subscriber.outbox, []
-                    self.effects.append(Send(client.address, Deliver(tuple(outbox))))
+                    sizes = [len(one.event.body) + 8 * len(one.subscriptions) for one in outbox]
+                    for part in parts(outbox, sizes):
+                        self.effects.append(Send(client.address, Deliver(part)))
                 for reason, more in subscriber.losses().items():
                     self._counters[f"dropped: {reason}"] += more
                     self.say(client, Lost(reason, subscriber.dropped[reason]))

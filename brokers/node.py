@@ -30,6 +30,7 @@ from brokers.effects import Close, Effect
 from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.events.flow import Flow
+from brokers.events.parts import parts
 from brokers.events.planes import PLANES
 from brokers.index import Index
 from brokers.link import Link
@@ -359,7 +360,8 @@ class Node:
                 events, plane.events = plane.events, {}
                 for neighbour, batch in events.items():
                     neighbours.links[neighbour].events_out += len(batch)
-                    neighbours.say(neighbour, Events(tuple(batch)), now)
+                    for part in parts(batch, [len(event.body) for event in batch]):
+                        neighbours.say(neighbour, Events(part), now)
             if plane.addressed:
                 addressed, plane.addressed = plane.addressed, []
                 for neighbour, message in addressed:

@@ -26,6 +26,8 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
+#: Characters of all adverts: a record has to fit into one frame.
+_TEXT = 1 << 20
 
 
 class Publications:
@@ -61,9 +63,11 @@ class Publications:
     def adverts(self) -> tuple[str, ...]:
         """What is advertised here, in as few filters as may be."""
         outputs = self._reducer.outputs()
-        if len(outputs) > self._settings.adverts:
-            return (str(_ALL),)
-        return tuple(str(filter) for filter in outputs.values())
+        if len(outputs) <= self._settings.adverts:
+            texts = tuple(str(filter) for filter in outputs.values())
+            if sum(map(len, texts)) <= self._settings.advert_text:
+                return texts
+        return (str(_ALL),)
 
     def advertise(self, client: Client, message: Advertise) -> None:
         """Add or replace an advert. Done once everybody has answered it."""

@@ -38,6 +38,11 @@ class Subscription:
         self.next: tuple[int, Filter] | None = None  #: member and filter that will replace it
         self.requests: list[int] = []  #: to be answered once all has settled
 
+    @property
+    def latest(self) -> Filter:
+        """The filter that was asked for last."""
+        return self.filter if self.next is None else self.next[1]
+
 
 class Subscriptions:
     """All subscriptions of this broker's clients."""

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import trustme
 
 from broker_kit import Process
 from command_kit import Command, command_fixture  # noqa: F401
@@ -211,3 +212,25 @@ def test_nobody_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None
     ran = command("status", "--broker", "127.0.0.1:9")
     assert ran.code == 1
     assert ran.err.startswith("matchengine: no broker at 127.0.0.1:9: ")
+
+
+def test_certificates_and_tokens(tmp_path: Path, command: Command) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    made = authority.issue_cert("a", "127.0.0.1")
+    made.private_key_and_cert_chain_pem.write_to_path(tmp_path / "a.pem")
+    (tmp_path / "tokens").write_text("feed 0123456789abcdef\n")
+    (tmp_path / "token").write_text("0123456789abcdef\n")
+    proofs = ["--certificate", str(tmp_path / "a.pem"), "--tokens", str(tmp_path / "tokens")]
+    ours = ["--authority", str(tmp_path / "ca.pem"), "--token-file", str(tmp_path / "token")]
+    with Process("broker", "--name", "a", "--listen", "0.0.0.0:0", *proofs) as process:
+        at = process.says("listening on").replace("0.0.0.0", "127.0.0.1")
+        ran = command("pub", "--broker", at, "-", "--name", "feed", *ours, stdin=EVENTS)
+        assert (ran.code, ran.err) == (0, "")
+        ran = command("pub", "--broker", at, "-", "--name", "other", *ours, stdin=EVENTS)
+        assert ran.code == 1
+        assert "belongs to somebody else" in ran.err
+        ran = command("status", "--broker", at, *ours[:2])
+        assert ran.code == 1
+        assert process.stop(signal.SIGTERM) == 0
+        assert "0123456789abcdef" not in "".join(process.complaints)
