@@ -106,7 +106,8 @@ class Clients:
         if message.limit < 1:
             raise ProtocolError(f"a queue holds at least one event, not {message.limit}")
         if message.name is not None and (other := self._by_name.get(message.name)) is not None:
-            self.disconnect(other, f"{message.name} has connected from elsewhere", now)
+            reason = f"{message.name} has connected from elsewhere"
+            self.disconnect(other, reason, now, "its name is taken elsewhere")
         subscriber = Subscriber(message.policy, message.limit, self._settings.window)
         client = Client(address, message.name, subscriber)
         self._by_address[address] = client
@@ -132,9 +133,9 @@ class Clients:
         for subscription in client.subscriptions.values():
             self._subscriptions.remove(subscription, now)
 
-    def disconnect(self, client: Client, reason: str, now: float) -> None:
-        """Send a client away."""
-        self._counters[f"disconnected: {reason}"] += 1
+    def disconnect(self, client: Client, reason: str, now: float, kind: str) -> None:
+        """Send a client away. Counted by `kind`: what strangers may say makes no new counter."""
+        self._counters[f"disconnected: {kind}"] += 1
         self.down(client, now)
         self.effects.append(Close(client.address, 0, reason))
 
@@ -259,7 +260,7 @@ class Clients:
         for client in overrun:
             if client.address in self._by_address:
                 self._counters["dropped: queue full: disconnected"] += 1
-                self.disconnect(client, "its queue was full", now)
+                self.disconnect(client, "its queue was full", now, "its queue was full")
 
     def flush(self) -> list[Effect]:
         """All that is to be said to clients, in order."""

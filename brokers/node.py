@@ -238,7 +238,7 @@ class Node:
             if client is None:
                 self.clients.effects.append(Close(address, 0, str(error)))
             else:
-                self.clients.disconnect(client, str(error), self.now)
+                self.clients.disconnect(client, str(error), self.now, "broke the protocol")
         return True
 
     def _hear(self, client: Client, message: Message) -> bool:

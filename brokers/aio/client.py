@@ -88,6 +88,7 @@ class Client:
         """See `connect`."""
         self.bounds = Bounds()
         self.counters: Counter[str] = Counter()
+        self.connections: set[Connection] = set()
         self._at, self._hello, self._ssl, self._retry = at, hello, ssl, retry
         self._state = ClientState()
         self._window = Settings().client_window
@@ -132,10 +133,12 @@ class Client:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-        if (connection := self._connection) is not None:
-            self._flush()
+        self._flush()
+        connections = list(self.connections)
+        for connection in connections:
             connection.end("the client closes")
-            self._flush()
+        self._flush()
+        for connection in connections:
             await asyncio.wait([connection.closed])
         self._settle(ConnectionLost("the client is closed"))
 

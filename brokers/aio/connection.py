@@ -54,6 +54,7 @@ class Owner(Protocol):
 
     bounds: Bounds
     counters: Counter[str]
+    connections: set[Connection]  #: all whose sockets are open
 
     def up(self, connection: Connection) -> Speaker:
         """The handshake is through. Returns who speaks from now on."""
@@ -100,6 +101,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open, and TLS stands where there is any."""
+        self.owner.connections.add(self)
         self.transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
         self.certificate = transport.get_extra_info("peercert") or None
         _keep_alive(transport.get_extra_info("socket"))
@@ -134,6 +136,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self.end(str(exc) if exc else "the other end closed the connection")
+        self.owner.connections.discard(self)
         if not self.closed.done():
             self.closed.set_result(None)
 

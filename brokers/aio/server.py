@@ -75,6 +75,7 @@ class Server:
         self.node = node
         self.bounds = bounds or Bounds()
         self.counters = node.counters
+        self.connections: set[Connection] = set()
         self.credentials = credentials
         loop = asyncio.get_running_loop()
         #: Gets an exception when the broker cannot go on.
@@ -134,7 +135,7 @@ class Server:
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        connections = list(self._known.values())
+        connections = list(self.connections)
         for connection in connections:
             connection.end("the broker shuts down")
         self._flush()
@@ -214,7 +215,7 @@ class Server:
                 self._admit(hello, connection, for_peers)
             except Refusal as refusal:
                 self.counters["refused: credentials"] += 1
-                LOG.warning("refused %r: %s", hello.name or "a client", refusal)
+                LOG.info("refused %r: %s", hello.name or "a client", refusal)
                 return str(refusal)
             if isinstance(hello, ClientHello) and self._clients >= self.bounds.clients:
                 self.counters["refused: too many clients"] += 1
@@ -412,7 +413,7 @@ class Server:
     def _collapse(self) -> None:
         """Leave everybody, in the middle of a word: they notice, and go elsewhere."""
         self._stop_listening()
-        for connection in list(self._known.values()):
+        for connection in list(self.connections):
             connection.transport.abort()
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
