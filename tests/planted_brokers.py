@@ -94,13 +94,6 @@ BUGS = [
         faults="partition,restart",
     ),
     Bug(
-        "a table is put in place of another with its first part",
-        "interest/tables.py",
-        "        if not table.last:\n            return None\n",
-        "        if not table.first:\n            return None\n",
-        faults="partition",
-    ),
-    Bug(
         "a gap in the numbers of frames is not noticed",
         "neighbours.py",
         "        if gap > 0:\n",
@@ -157,8 +150,8 @@ BUGS = [
     Bug(
         "what is not advertised is taken",
         "publications.py",
-        "        if refusal is not None:\n",
-        "        if False:\n",
+        "return None if refusal is None else NotAdvertised(refusal)",
+        "return None",
     ),
     Bug(
         "an entry that nobody holds stays",
@@ -190,8 +183,8 @@ BUGS = [
     Bug(
         "publishers wait for brokers that have left",
         "node.py",
-        "return tuple(taker for taker in takers if taker in self.neighbours.topology)",
-        "return takers",
+        "routes.names(self._plane.publish(event) & routes.present)",
+        "routes.names(self._plane.publish(event))",
         faults="stop",
     ),
     Bug(
@@ -208,10 +201,10 @@ BUGS = [
         faults="slow",
     ),
     Bug(
-        "an event goes back where it came from",
+        "an event goes where nobody wants it",
         "events/planes.py",
         "            if below & mask and neighbour != sender:\n",
-        "            if below & mask or neighbour == sender:\n",
+        "            if neighbour != sender:\n",
     ),
     Bug(
         "a record of an earlier incarnation is believed",
