@@ -1,12 +1,14 @@
 # Everything runs from .venv, which is made on first use; nothing has to be prepared by hand.
 #
-#     make demo       install, then match a few events with a few rules
+#     make demo       install, match a few events with a few rules, then a ring of five brokers
 #     make test       the C tests, then the Python tests against the installed package
 #     make bench      the benchmarks                      make lint   formats, linters, types
 #     make soak       engine against twin for minutes
 #     make wheel      sdist and wheel in dist/, built and installed where nothing else is
 #     make peers      beside other engines, which it installs
+#     make bench-brokers  what an event costs a broker, beside mosquitto and nats-server
 #     make planted    known bugs planted one by one: the tests must catch each
+#     make planted-brokers   bugs of the brokers: the simulator must catch each within 1,000 seeds
 #     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60;
 #                     over Python (needs a PYTHON with atheris and the package): TARGET=load|wire
 #     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
@@ -32,10 +34,13 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 TARGET  ?= sequence
 SECONDS ?= 60
 
-.PHONY: demo test bench peers soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench bench-brokers peers soak planted planted-brokers fuzz threads lint ctest \
+        tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
+	@echo
+	$(BIN)/python examples/overlay_demo.py
 
 test: $(VENV)/installed $(VENV)/group-test
 	$(MAKE) -C tests/c --no-print-directory -s -j$(JOBS) VARIANT=plain
@@ -43,6 +48,9 @@ test: $(VENV)/installed $(VENV)/group-test
 
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/pytest benchmarks --benchmark-only $(ARGS)
+
+bench-brokers: $(VENV)/installed $(VENV)/group-bench
+	$(BIN)/python benchmarks/brokers/run.py $(ARGS)
 
 peers: $(VENV)/installed $(VENV)/group-peers
 	$(BIN)/python benchmarks/peers/run.py $(ARGS)
@@ -52,6 +60,9 @@ soak: $(VENV)/installed $(VENV)/group-test
 
 planted: $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python tests/planted.py $(ARGS)
+
+planted-brokers: $(VENV)/installed $(VENV)/group-test
+	$(BIN)/python tests/planted_brokers.py $(ARGS)
 
 lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 	$(BIN)/ruff check .
@@ -109,6 +120,7 @@ $(VENV)/created:
 
 # Modules that were removed must not live on in the directory that the wheel is made from.
 $(VENV)/installed: $(VENV)/created $(SOURCES)
+	@echo "building the C core and installing it into $(VENV): about half a minute"
 	@mkdir -p build && find build -path 'build/*/lib*' -type f ! -name '*.so' -delete
 	$(BIN)/pip install --quiet ".[cli]"
 	touch $@

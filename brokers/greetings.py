@@ -24,6 +24,7 @@ class BrokerHello(NamedTuple):
     incarnation: int
     session: int = 0  #: proposed for this connection, unlike any other; 0 towards a client
     token: str = ""  #: what lets it in; never said to a client
+    preset: str = "default"  #: how it routes; all brokers of an overlay do it alike
 
 
 class ClientHello(NamedTuple):

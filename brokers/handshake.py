@@ -133,6 +133,8 @@ class Handshake:
             return None
         if peer.session == 0:
             raise ProtocolError("BrokerHello: between brokers a session is 1 or more, not 0")
+        if peer.preset != me.preset:
+            return f"{me.name} routes by {me.preset}, and {peer.name} by {peer.preset}"
         if peer.name == me.name:
             same = peer.incarnation == me.incarnation
             return f"{me.name} has reached {'itself' if same else 'another broker of its name'}"

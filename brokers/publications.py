@@ -18,7 +18,7 @@ from brokers.clients import Client, Clients
 from brokers.errors import NotAdvertised, ProtocolError
 from brokers.events.flow import Flow
 from brokers.messages import Advertise, Done, Event, Failed, Publish, Refused, Taken, Unadvertise
-from brokers.publisher import EVERYTHING
+from brokers.publisher import EVERYTHING, Publisher
 from brokers.reduce import Change, reducer
 from brokers.settings import Settings
 from matchengine import EventError, Filter, MatchEngineError, parse
@@ -26,6 +26,10 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
+#: Characters of all adverts: a record has to fit into one frame.
+_TEXT = 1 << 20
+
+new = tuple.__new__  # a named tuple in half the time
 
 
 class Publications:
@@ -38,7 +42,7 @@ class Publications:
         settings: Settings,
         clients: Clients,
         flow: Flow,
-        publish: Callable[[Event], tuple[str, ...]],
+        publish: Callable[[list[Event]], None],
         counters: Counter[str],
     ) -> None:
         self._name = name
@@ -49,9 +53,11 @@ class Publications:
         self._publish = publish
         self._counters = counters
         self._reducer = reducer("merging", count(1))
+        self._members = count(1)
         self._waiting: dict[str, Client] = {}  # clients with waiting publications, by address
         self._requests: list[tuple[int, str, int]] = []  # generation, address, request
         self.sequence = 0
+        self.at_once = 1  #: events that `publish` takes in one call
         self.generation = 0  #: of the adverts as they should be said
         self.changed = False  #: have they changed since they were said?
 
@@ -60,9 +66,11 @@ class Publications:
     def adverts(self) -> tuple[str, ...]:
         """What is advertised here, in as few filters as may be."""
         outputs = self._reducer.outputs()
-        if len(outputs) > self._settings.adverts:
-            return (str(_ALL),)
-        return tuple(str(filter) for filter in outputs.values())
+        if len(outputs) <= self._settings.adverts:
+            texts = tuple(str(filter) for filter in outputs.values())
+            if sum(map(len, texts)) <= self._settings.advert_text:
+                return texts
+        return (str(_ALL),)
 
     def advertise(self, client: Client, message: Advertise) -> None:
         """Add or replace an advert. Done once everybody has answered it."""
@@ -72,21 +80,18 @@ class Publications:
             self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
             return
         self._announce(client, message.advert, filter)
-        self._narrow(client)
+        self._withdraw(client, EVERYTHING)
         self._requests.append((client.publisher.generation, client.address, message.request))
 
     def _announce(self, client: Client, number: int, filter: Filter) -> None:
-        if client.publisher.adverts.get(number) != filter:
-            self._withdraw(client, number)
-            client.publisher.advertise(number, filter)
-            self._note(self._reducer.add((client.address, number), filter))
-        client.publisher.generation = self.generation
-
-    def _narrow(self, client: Client) -> None:
-        """Who has adverts does not advertise everything, once what it published before is taken."""
         publisher = client.publisher
-        if EVERYTHING in publisher.adverts and len(publisher.adverts) > 1 and not publisher.waiting:
-            self._withdraw(client, EVERYTHING)
+        known = publisher.adverts.get(number)
+        if known is None or known[0] != filter:
+            self._withdraw(client, number)
+            member = next(self._members)
+            publisher.advertise(number, filter, member)
+            self._note(self._reducer.add(member, filter))
+        publisher.generation = self.generation
 
     def unadvertise(self, client: Client, message: Unadvertise) -> None:
         """Take an advert back."""
@@ -97,10 +102,20 @@ class Publications:
             self._clients.say(client, Done(message.request))
 
     def _withdraw(self, client: Client, number: int) -> bool:
-        if not client.publisher.unadvertise(number):
+        """Take an advert back, once what was published before is taken."""
+        publisher = client.publisher
+        member = publisher.unadvertise(number)
+        if member is None:
             return False
-        self._note(self._reducer.remove((client.address, number)))
+        publisher.leaving.append(member)
+        if not publisher.waiting:
+            self._let_go(publisher)
         return True
+
+    def _let_go(self, publisher: Publisher) -> None:
+        for member in publisher.leaving:
+            self._note(self._reducer.remove(member))
+        publisher.leaving.clear()
 
     def _note(self, change: Change) -> None:
         if change.added or change.dropped:
@@ -123,11 +138,24 @@ class Publications:
             raise ProtocolError(f"{client.name} has more than {window} unanswered publications")
         if not publisher.adverts:
             self._announce(client, EVERYTHING, _ALL)
-        publisher.waiting.extend(enumerate(message.bodies, message.first))
+        if EVERYTHING in publisher.adverts:
+            publisher.waiting.extend(message.bodies)
+        else:
+            for body in message.bodies:
+                publisher.waiting.append(self._objection(client, body) or body)
         self._waiting[client.address] = client
+
+    def _objection(self, client: Client, body: bytes) -> Exception | None:
+        """Why it is to be refused, if it is."""
+        try:
+            refusal = client.publisher.refusal(body)
+        except EventError as error:
+            return error
+        return None if refusal is None else NotAdvertised(refusal)
 
     def down(self, client: Client) -> None:
         """A client has gone, and what it advertised with it."""
+        client.publisher.waiting.clear()
         self._waiting.pop(client.address, None)
         for number in list(client.publisher.adverts):
             self._withdraw(client, number)
@@ -149,27 +177,45 @@ class Publications:
         publisher = client.publisher
         waiting = publisher.waiting
         before = publisher.answered
-        while waiting and self._flow.open:
-            number, body = waiting.popleft()
-            publisher.answered = number
-            try:
-                self._accept(client, number, body)
-            except (EventError, NotAdvertised) as error:
-                self._clients.say(client, Refused(number, type(error).__name__, str(error)))
+        while waiting and (room := min(self._flow.room, self.at_once)) > 0:
+            if room < len(waiting):
+                batch = [waiting.popleft() for _ in range(room)]
+            else:
+                batch = list(waiting)
+                waiting.clear()
+            first = publisher.answered + 1
+            publisher.answered += len(batch)
+            self._accept(client, first, batch)
         if publisher.answered != before:
             self._clients.say(client, Taken(publisher.answered))
         if not waiting:
             self._waiting.pop(client.address, None)
-            self._narrow(client)
+            self._let_go(publisher)
 
-    def _accept(self, client: Client, number: int, body: bytes) -> None:
-        """Number an event and send it on its way. Raises EventError and `NotAdvertised`."""
-        refusal = client.publisher.refusal(number, body)
-        if refusal is not None:
-            raise NotAdvertised(refusal)
-        event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
-        takers = self._publish(event)  # raises EventError before anything is sent
-        self.sequence += 1
-        self._counters["published"] += 1
-        if takers:
-            self._flow.sent(takers, event.sequence)
+    def _accept(self, client: Client, first: int, batch: list[bytes | Exception]) -> None:
+        """Send events on their way, and refuse what cannot be or has an objection to it."""
+        why = batch[0]
+        bodies = [body for body in batch if isinstance(body, bytes)]
+        if len(bodies) == len(batch):
+            try:
+                self._send(client.name, bodies)
+                return
+            except EventError as error:  # and nothing was sent
+                why = error
+        if len(batch) > 1:
+            for number, one in enumerate(batch, first):
+                self._accept(client, number, [one])
+        else:
+            self._clients.say(client, Refused(first, type(why).__name__, str(why)))
+
+    def _send(self, publisher: str, bodies: list[bytes]) -> None:
+        """Number events and send them on their way. Raises EventError, and none is sent then."""
+        source, incarnation = self._name, self._incarnation
+        self._publish(
+            [
+                new(Event, (source, incarnation, sequence, publisher, body))
+                for sequence, body in enumerate(bodies, self.sequence + 1)
+            ]
+        )
+        self.sequence += len(bodies)
+        self._counters["published"] += len(bodies)

@@ -31,9 +31,13 @@ class Settings:
     client_window: int = 1_024
     #: How many events back a duplicate is still recognised; older ones are dropped as too late.
     duplicates: int = 4_096
-    #: Adverts of one broker. More are said as one that matches everything.
+    #: Adverts of one broker, and characters of all of them. More are said as one that matches
+    #: everything: every broker keeps them, and gets all of them at each change.
     adverts: int = 256
-    #: Subscriptions of one client.
+    advert_text: int = 1 << 16
+    #: Subscriptions of one client, and characters of all its filters: what a named one has left
+    #: behind is told to it in one frame.
     subscriptions: int = 100_000
+    subscription_text: int = 1 << 24
     #: Preset rendezvous: events and subscriptions meet by the value of this attribute.
     key: str = "key"

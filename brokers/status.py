@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "audit", "route", "status"]
 
+#: Characters of an answer: what fits a frame.
+_LONGEST = 16_000_000
+
 
 def answer(node: Node, ask: Ask) -> Answer | Failed:
     """The answer to a client's question."""
@@ -23,7 +26,10 @@ def answer(node: Node, ask: Ask) -> Answer | Failed:
         return Failed(ask.request, "ValueError", text)
     try:
         arguments = json.loads(ask.arguments or "{}")
-        return Answer(ask.request, json.dumps(question(node, **arguments)))
+        text = json.dumps(question(node, **arguments))
+        if len(text) > _LONGEST:
+            return Failed(ask.request, "ValueError", f"the answer has {len(text):,} characters")
+        return Answer(ask.request, text)
     except (ValueError, TypeError, MatchEngineError, RecursionError) as error:
         return Failed(ask.request, type(error).__name__, str(error))
 

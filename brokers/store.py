@@ -21,6 +21,8 @@ __all__ = ["Store", "StoreFailed"]
 
 APPLICATION = 0x4D45_4231  # "MEB1"
 VERSION = 1
+#: Numbers of subscriptions have 64 bits and no sign; SQLite's have a sign.
+WRAP = 1 << 64
 
 SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -78,7 +80,7 @@ class Store:
             "SELECT client, number, filter FROM subscription ORDER BY client, number"
         )
         for client, number, filter in rows:
-            found.setdefault(client, {})[number] = filter
+            found.setdefault(client, {})[number % WRAP] = filter
         return found
 
     def next_incarnation(self, now: int) -> int:
@@ -97,6 +99,8 @@ class Store:
             with closing(self._file.cursor()) as cursor:
                 cursor.execute("BEGIN")
                 for client, number, filter in changes:
+                    if number >= WRAP // 2:
+                        number -= WRAP
                     if filter is None:
                         cursor.execute(
                             "DELETE FROM subscription WHERE client = ? AND number = ?",

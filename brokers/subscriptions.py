@@ -22,6 +22,9 @@ __all__ = ["LOCAL", "Subscription", "Subscriptions"]
 #: Destination numbers below are brokers, the others are slots of subscriptions.
 LOCAL = 1 << 16
 
+#: So many that wait are looked through sooner than the members of an output are listed.
+_FEW = 64
+
 
 class Subscription:
     """One subscription of a client here."""
@@ -37,6 +40,11 @@ class Subscription:
         self.member = -1  #: in the reducer: what stands for the filter
         self.next: tuple[int, Filter] | None = None  #: member and filter that will replace it
         self.requests: list[int] = []  #: to be answered once all has settled
+
+    @property
+    def latest(self) -> Filter:
+        """The filter that was asked for last."""
+        return self.filter if self.next is None else self.next[1]
 
 
 class Subscriptions:
@@ -138,10 +146,12 @@ class Subscriptions:
 
     def _unsettled_of(self, output: int) -> list[int]:
         """The members that wait for an output: few wait, or few share an output."""
-        members = self.reducer.members_of(output)
-        if len(members) < len(self._unsettled):
-            return [member for member in members if member in self._unsettled]
-        return [member for member in self._unsettled if self.reducer.output_of(member) == output]
+        unsettled = self._unsettled
+        if len(unsettled) > _FEW:
+            members = self.reducer.members_of(output)
+            if len(members) < len(unsettled):
+                return [member for member in members if member in unsettled]
+        return [member for member in unsettled if self.reducer.output_of(member) == output]
 
     def _finish(self, subscription: Subscription, member: int, now: float) -> bool:
         """A member has settled; is that all its subscription waits for?"""

@@ -64,7 +64,8 @@ def lay(code: int, word: Any, **fields: Kind) -> tuple[type[Any], Layout]:
 
 LAYOUTS: Final[dict[type[Any], Layout]] = dict([
     # greetings: the codes and the fields before the first name never change
-    lay(0x01, g.BrokerHello, name=f.BROKER, incarnation=U64, session=U64, token=f.TOKEN),
+    lay(0x01, g.BrokerHello, name=f.BROKER, incarnation=U64, session=U64, token=f.TOKEN,
+        preset=f.NAME),
     lay(0x02, g.ClientHello, name=f.CLIENT, token=f.TOKEN, policy=POLICY, limit=U32),
     lay(0x03, g.Accept),
     lay(0x04, g.Goodbye, reason=f.REASON),

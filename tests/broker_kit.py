@@ -7,16 +7,20 @@ import contextlib
 import functools
 import inspect
 import json
+import os
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import IO, Any
 
 from brokers import Subscription
+from brokers.aio.run import loop_factory
 from brokers.wire import Decoder, Speaker, Word, encode
 
+#: Commands use uvloop where it is installed, tests within this process where this is said.
+UVLOOP = os.environ.get("MATCHENGINE_LOOP") == "uvloop"
 #: A test that takes longer has hung.
 PATIENCE = 30.0
 
@@ -34,7 +38,8 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
             async with asyncio.timeout(PATIENCE):
                 await test(*args, **kwargs)
 
-        asyncio.run(bounded())
+        with asyncio.Runner(loop_factory=loop_factory() if UVLOOP else None) as runner:
+            runner.run(bounded())
         assert not wrong, wrong
 
     run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # the fixtures
@@ -58,7 +63,7 @@ class Raw:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self._decoder = Decoder(Speaker.STRANGER)
-        self._words: list[Word] = []
+        self._words: Iterator[Word] = iter(())
 
     @classmethod
     async def to(cls, address: Any, **more: Any) -> Raw:
@@ -75,15 +80,15 @@ class Raw:
 
     async def hear(self) -> Word | None:
         """The next word, or None when the connection is closed."""
-        while not self._words:
+        while (word := next(self._words, None)) is None:
             try:
                 data = await self.reader.read(1 << 16)
             except ConnectionError:
                 data = b""
             if not data:
                 return None
-            self._words += self._decoder.feed(data)
-        return self._words.pop(0)
+            self._words = self._decoder.feed(data)
+        return word
 
     async def close(self) -> None:
         """Close it."""
@@ -117,7 +122,8 @@ class Process:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # what nobody will read
+                    stream.close()
 
     def says(self, beginning: str) -> str:
         """What follows `beginning` on the next line of stderr that begins so."""

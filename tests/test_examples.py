@@ -40,7 +40,11 @@ def run(scenario: Callable[[int], Coroutine[Any, Any, None]], broker: ModuleType
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+#: Examples that run together: see `test_a_publisher_and_a_subscriber`.
+PAIR = {"publisher.py", "subscriber.py"}
+
+
+@pytest.mark.parametrize("name", sorted({path.name for path in EXAMPLES.glob("*.py")} - PAIR))
 def test_every_example_runs(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name)],
@@ -48,6 +52,30 @@ def test_every_example_runs(name: str, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout
+
+
+def test_a_publisher_and_a_subscriber() -> None:
+    subscriber = [sys.executable, str(EXAMPLES / "subscriber.py"), "127.0.0.1:0"]
+    with subprocess.Popen(
+        subscriber, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            address = process.stdout.readline().split()[-1]
+            done = subprocess.run(
+                [sys.executable, str(EXAMPLES / "publisher.py"), address],
+                capture_output=True, text=True, timeout=PATIENCE, check=False,
+            )  # fmt: skip
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert (done.returncode, done.stderr, process.returncode, err) == (0, "", 0, "")
+    assert done.stdout.splitlines()[1:] == ["5 events are published"]
+    assert done.stdout.startswith("refused: no advert")
+    assert out.splitlines() == [
+        "market offers ACME at 9.5", "market offers ACME at 9.0", "market has closed at 17:30",
+        "lost on the way: 0",
+    ]  # fmt: skip
 
 
 def test_a_client_gets_an_event_once_and_as_it_was(broker: ModuleType) -> None:

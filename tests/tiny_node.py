@@ -161,9 +161,10 @@ class TinyNode:
                 effects.append(self.send(neighbour, Ping(), now))
         for source in self.sources.values():
             if source.since + PATIENCE <= now:
-                self.counters["given up"] += 1
-                source.next = min(source.early)
-                self.release(source, now, effects)
+                while source.early:  # more may be missing between those that wait
+                    self.counters["given up"] += 1
+                    source.next = min(source.early)
+                    self.release(source, now, effects)
         self.deadline = self.next_deadline()
         return effects
 

@@ -31,7 +31,7 @@ events = st.builds(m.Event, brokers, numbers, numbers, names, bodies)
 deliveries = st.builds(m.Delivery, many(numbers), events)
 
 WORDS: dict[type[Any], st.SearchStrategy[Any]] = {
-    BrokerHello: st.builds(BrokerHello, brokers, numbers, numbers, texts),
+    BrokerHello: st.builds(BrokerHello, brokers, numbers, numbers, texts, names),
     ClientHello: st.builds(
         ClientHello, st.none() | brokers, texts, st.sampled_from(m.Policy.ALL), small
     ),

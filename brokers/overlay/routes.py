@@ -41,6 +41,7 @@ class Routes:
         self._names: list[str] = []
         self.number(name)
         self.current: Topology = topology_of((name,), ())
+        self.present = self.mask(self.current.brokers)  #: who can be reached now
         self._views: list[tuple[float, Topology]] = [(0.0, self.current)]  # since when; newest last
         self._branches: dict[str, tuple[Branch, ...]] = {}
         self._ways: tuple[Branch, ...] | None = None
@@ -76,6 +77,7 @@ class Routes:
         if topology is self.current:
             return False
         self.current = topology
+        self.present = self.mask(topology.brokers)
         # The old one is superseded now, and kept from now on.
         self._views[-1] = (now, self._views[-1][1])
         self._views = [view for view in self._views if view[1] is not topology][-_MOST:]

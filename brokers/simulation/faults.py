@@ -231,9 +231,11 @@ def _storm(scene: Scene, _: float) -> Mend:
 
 
 def _slow(scene: Scene, _: float) -> Mend:
+    """Clients consume nothing, while somebody publishes a lot."""
     clients = scene.chance.some(scene.workload.clients)[:3]
     for client in clients:
         client.consume(is_slow=True)
+    scene.workload.burst(scene.chance.pick(scene.workload.clients), scene.chance.whole(0, 100))
 
     def mend() -> None:
         for client in clients:

@@ -20,10 +20,10 @@ from brokers.simulation.agenda import Agenda
 from brokers.simulation.chance import Chance
 from brokers.simulation.failure import Failure
 from brokers.simulation.faults import FAULTS, Mend, Scene
-from brokers.simulation.graph import SHAPES, diameter, draw_graph
+from brokers.simulation.graph import SHAPES, diameter, distances, draw_graph
 from brokers.simulation.network import DELAYS, DIAL_TIMEOUT, LATEST, Network
 from brokers.simulation.oracle import HORIZON, Oracle
-from brokers.simulation.process import MakeNode, Process, World
+from brokers.simulation.process import MakeNode, Node, Process, World
 from brokers.simulation.trace import Trace
 from brokers.simulation.windows import UNDER_WAY, Windows
 from brokers.simulation.workload import Workload
@@ -37,8 +37,6 @@ SWEEP: Final = 2.0
 MOST_MORE: Final = 300_000
 #: What is said when there is nothing to say.
 SMALL_TALK: Final = (Ping, Digest)
-#: What nodes call it when order forbids a delivery.
-LATE: Final = "dropped: after a later one of its publisher"
 #: How long nothing else may be said at the end.
 REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
@@ -105,6 +103,16 @@ def run(
     return one.sum_up()
 
 
+def _draw_settings(chance: Chance) -> Settings:
+    """Windows so small that they fill, an attribute that events have, few adverts."""
+    return Settings(
+        window=chance.pick((2, 16, 1_024)),
+        client_window=chance.pick((16, 1_024)),
+        adverts=chance.pick((1, 256)),
+        key=chance.pick(("key", "s")),
+    )
+
+
 class _Run:
     """One run under way."""
 
@@ -118,7 +126,7 @@ class _Run:
         seed = options.seed
         self.options = options
         self.result = Result(seed=seed)
-        self.settings = Settings()
+        self.settings = _draw_settings(Chance(seed, "settings"))
         self.agenda = Agenda()
         self.windows = Windows()
         self.trace = Trace(watched)
@@ -135,8 +143,11 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
-        self.oracle = Oracle(self.agenda, self.windows, self._tree(), self._late)
+        in_order = options.preset != "rendezvous"
+        self.oracle = Oracle(self.agenda, self.windows, self._tree(), in_order=in_order)
         self.trace.crossed = self.oracle.crossed
+        self.oracle.tell = self.trace.tell
+        self.oracle.watched = watched
         drops = "slow" in self.faults
         self.workload = Workload(
             seed, self.agenda, self.oracle, self.processes, self.settings, drops
@@ -144,10 +155,6 @@ class _Run:
         self._mends: list[tuple[int, Mend]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
-
-    def _late(self) -> int:
-        """Deliveries dropped as later events of their publishers had been delivered."""
-        return self._counters()[LATE]
 
     def _counters(self) -> Counter[str]:
         """What all nodes have counted, those that are gone included."""
@@ -220,6 +227,11 @@ class _Run:
             self._mend()
             calm = max(length, self._convergence() + self.chance.between(4.0, 10.0))
             working = working and self._work(calm)
+            if working:
+                self.workload.hold(True)
+                self._wait(UNDER_WAY)
+                self._check_quiet()
+                self.workload.hold(False)
         self._finish()
 
     def _work(self, seconds: float) -> bool:
@@ -285,12 +297,11 @@ class _Run:
         self.windows.close(end, self.agenda.now + self._convergence())
         self.workload.stop()
         self._wait(self._convergence())
+        probed = self.agenda.now
         self.workload.probe()
         self._wait(UNDER_WAY + SWEEP)
-        self.oracle.judge(self.agenda.now)
-        nodes = {one.name: one.node for one in self.processes if one.node is not None}
-        if self._check_tables is not None:
-            self._check_tables(nodes, self.oracle.settled_filters(), self.network.pairs())
+        self._check_ways(probed)
+        self._check_quiet()
         self.workload.gather()  # some could not consume fast enough, and were sent away
         self._wait(SWEEP)
         self.workload.take_back()
@@ -298,10 +309,45 @@ class _Run:
         self.workload.leave()
         self._wait(self._convergence())
         self._rest()
-        for name, node in nodes.items():
+        for name, node in self._nodes().items():
             entries = node.status()["entries"]
             if entries:
                 raise Failure("stale", f"{name} holds {entries} entries, and nobody wants anything")
+
+    def _nodes(self) -> dict[str, Node]:
+        return {one.name: one.node for one in self.processes if one.node is not None}
+
+    def _check_quiet(self) -> None:
+        """Nothing is under way, and nothing is wrong: all must be in place."""
+        self.oracle.judge(self.agenda.now)
+        for edge in self.network.edges:
+            ends = (edge.dialler, edge.listener)
+            if not edge.is_up and all(process.is_running for process in ends):
+                names = " and ".join(process.name for process in ends)
+                raise Failure("links", f"{names} have not found each other again")
+        if self._check_tables is not None:
+            filters = self.oracle.settled_filters()
+            self._check_tables(self._nodes(), filters, self.network.pairs())
+
+    def _check_ways(self, since: float) -> None:
+        """Nothing has changed for long: events go where they are wanted, and nowhere else."""
+        far = {
+            "default": 1,
+            "medym": 1,
+            "siena": len(self.processes),
+            "siena-adv": len(self.processes),
+        }
+        if self.options.preset not in far:
+            return
+        numbers = {process.name: number for number, process in enumerate(self.processes)}
+        edges = [(numbers[a], numbers[b]) for a, b in self.network.pairs()]
+        for published, wanted in self.oracle.settled_since(since):
+            source = numbers[published.publisher[0]]
+            away = distances(source, range(len(numbers)), edges)
+            links = sum(away[numbers[name]] for name in wanted) * far[self.options.preset]
+            if published.hops > links:
+                text = f"{published.body.decode()} crossed {published.hops} links; it takes {links}"
+                raise Failure("transmissions", f"{text} to all who want it", published.body)
 
     def _rest(self) -> None:
         said: Counter[str] = Counter()

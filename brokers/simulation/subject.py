@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from brokers import status
+from brokers.interest.entries import HERE
 from brokers.node import Node
+from brokers.presets import PRESETS
+from brokers.simulation.chance import Chance
+from brokers.simulation.conditions import draw_values
 from brokers.simulation.failure import Failure
+from matchengine import Matcher
 
 __all__ = ["Subject", "check_tables"]
+
+#: Events with which interest is compared at a quiet moment.
+_TRIED: Final = 200
 
 
 class Subject(Node):
@@ -31,9 +40,11 @@ def check_tables(
     settled: Sequence[tuple[str, str]],
     pairs: Sequence[tuple[str, str]],
 ) -> None:
-    """At a quiet moment, what one end of a link exports is what the other end has imported.
+    """At a quiet moment tables are as good as can be. Raises `Failure`.
 
-    Raises `Failure`.
+    * What one end of a link exports is what the other end has imported.
+    * What a broker wants of others is what its clients have been promised: no less, and no more.
+    * Nobody holds what its origin does not want.
     """
     tables = {name: status.audit(node)["links"] for name, node in nodes.items()}
     for a, b in pairs:
@@ -42,3 +53,39 @@ def check_tables(
         if tables[a][b]["exported"] != tables[b][a]["imported"]:
             text = f"{a} exports {tables[a][b]}, {b} has imported {tables[b][a]}"
             raise Failure("tables", text)
+    _check_interest(nodes, settled)
+    _check_origins(nodes)
+
+
+def _check_interest(nodes: Mapping[str, Subject], settled: Sequence[tuple[str, str]]) -> None:
+    """Reduced or not, entries say what the filters say; tried with some events."""
+    promised: Matcher[int] = Matcher()
+    wanted: Matcher[int] = Matcher()
+    numbers = {name: number for number, name in enumerate(nodes)}
+    for id, (broker, text) in enumerate(settled):
+        promised.add(text, id=id, to=numbers[broker])
+    for name, node in nodes.items():
+        for entry in node.neighbours.entries:
+            if entry.key.origin == name and HERE in entry.holders:
+                wanted.add(entry.filter, id=len(wanted), to=numbers[name])
+    chance = Chance(len(settled), "interest")
+    for _ in range(_TRIED):
+        event = draw_values(chance)
+        there, here = (set(one.destinations(json.dumps(event))) for one in (promised, wanted))
+        for name, number in numbers.items():
+            if number in there and number not in here:
+                raise Failure("interest", f"{name} does not want {event}, and a client does")
+            if number in here and number not in there:
+                raise Failure("interest", f"{name} wants {event}, and no client does")
+
+
+def _check_origins(nodes: Mapping[str, Subject]) -> None:
+    for name, node in nodes.items():
+        if PRESETS[node.preset].link is not None:  # keys are those of neighbours
+            continue
+        for entry in node.neighbours.entries:
+            origin = nodes.get(entry.key.origin)
+            known = None if origin is None else origin.neighbours.entries.get(entry.key)
+            if known is None or known.text != entry.text:
+                text = f"{name} holds {entry.key} ({entry.text}), which is no more"
+                raise Failure("tables", text)

@@ -86,10 +86,6 @@ class Trace:
         if self._watched is not None and len(self.story) < LONGEST_STORY:
             self.story.append(f"{now:10.4f}  {what}")
 
-    def is_watched(self, body: bytes) -> bool:
-        """Is this the event whose story is wanted?"""
-        return body == self._watched
-
     def _watch(self, now: float, to: str, sender: str, message: Any) -> None:
         inner = message[2] if type(message) is Frame else message
         if isinstance(inner, Events):

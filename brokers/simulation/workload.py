@@ -47,10 +47,11 @@ class Workload:
         self._values = Chance(seed, "values")
         self._pool = [draw_conjunction(self._filters) for _ in range(chance.whole(8, 60))]
         self._publishing = chance.between(0.5, 0.9)
-        self._adverts = chance.pick((0.0, 0.2, 0.8))
+        self._adverts = chance.pick((0.0, 0.3, 0.8))
         self._most_wishes = chance.whole(2, 12)
         self._pause = PAUSE * len(processes) * chance.between(0.5, 2.0)
         self._going = True
+        self._held = False
         owners = [process for process in processes for _ in range(chance.whole(1, 3))]
         owners.append(owners[-1])  # somewhere there are two
         self.clients = [
@@ -76,6 +77,10 @@ class Workload:
             client.consume(is_slow=False)
         self.gather()
 
+    def hold(self, held: bool) -> None:
+        """Nobody acts for a while."""
+        self._held = held
+
     def gather(self) -> None:
         """Who is away comes back."""
         for client in self.clients:
@@ -91,11 +96,13 @@ class Workload:
         wait = 0.0 if chance.happens(0.25) else self._pause * chance.random()
         self._agenda.after(wait, self._act)
         client, what, which = chance.pick(self.clients), chance.random(), chance.random()
+        if self._held:
+            return
         if not client.is_here:
             self._come(client, None)
         elif what < self._publishing:
             self._publish(client, chance.whole(1, 3))
-        elif what < self._publishing + 0.7 * (1.0 - self._publishing):
+        elif what < self._publishing + 0.65 * (1.0 - self._publishing):
             self._change_wishes(client, which)
         elif which < self._adverts:
             self._change_adverts(client, chance.happens(0.5))
@@ -139,6 +146,12 @@ class Workload:
         if client.is_here:
             for _ in range(subscriptions):
                 client.subscribe(draw_conjunction(self._filters))
+
+    def burst(self, client: Client, events: int) -> None:
+        """A client publishes a lot at once."""
+        if client.is_here:
+            room = self._settings.client_window - len(client.unanswered)
+            self._publish(client, min(events, room))
 
     def calm_down(self, client: Client) -> None:
         """A client ends all subscriptions at once, but a few."""

@@ -62,8 +62,8 @@ def test_several_values_are_those_that_the_twin_counts(text: str, paths: set[str
 def test_several(text: bytes, path: str, several: bool) -> None:
     assert with_several(text, [path, "other", "a.b.c.d"]) == [path] * several
     publisher = Publisher()
-    publisher.advertise(1, parse(f'EXISTS("{path}") OR TRUE'))
-    assert (publisher.refusal(1, text) is not None) == several
+    publisher.advertise(1, parse(f'EXISTS("{path}") OR TRUE'), 0)
+    assert (publisher.refusal(text) is not None) == several
 
 
 def test_an_event_built_to_be_slow_is_not() -> None:
@@ -80,8 +80,8 @@ def test_an_event_built_to_be_slow_is_not() -> None:
 def refusals(adverts: list[str], *bodies: bytes) -> list[str | None]:
     publisher = Publisher()
     for number, advert in enumerate(adverts):
-        publisher.advertise(number, parse(advert))
-    return [publisher.refusal(1, body) for body in bodies]
+        publisher.advertise(number, parse(advert), 0)
+    return [publisher.refusal(body) for body in bodies]
 
 
 def test_a_refusal_says_what_is_wrong() -> None:
@@ -110,20 +110,22 @@ def test_one_advert_that_holds_is_enough() -> None:
 
 def test_who_advertises_everything_may_publish_anything() -> None:
     publisher = Publisher()
-    publisher.advertise(EVERYTHING, parse(""))
-    assert publisher.refusal(1, body(symbol=["A", "B"])) is None
+    publisher.advertise(EVERYTHING, parse(""), 0)
+    assert publisher.refusal(body(symbol=["A", "B"])) is None
 
 
 def test_dots_are_remembered_as_long_as_their_advert() -> None:
     publisher, twice = Publisher(), b'{"a": {"b": 1}, "a.b": 2, "c": 1}'
-    publisher.advertise(1, parse("a.b = 1"))
-    assert publisher.refusal(1, twice) is not None
-    publisher.advertise(1, parse("c = 1"))
-    assert publisher.refusal(1, twice) is None
-    publisher.advertise(1, parse("a.b = 1"))
+    publisher.advertise(1, parse("a.b = 1"), 0)
+    assert publisher.refusal(twice) is not None
     publisher.unadvertise(1)
-    publisher.advertise(2, parse("c = 1"))
-    assert publisher.refusal(1, twice) is None
+    publisher.advertise(1, parse("c = 1"), 0)
+    assert publisher.refusal(twice) is None
+    publisher.unadvertise(1)
+    publisher.advertise(1, parse("a.b = 1"), 0)
+    publisher.unadvertise(1)
+    publisher.advertise(2, parse("c = 1"), 0)
+    assert publisher.refusal(twice) is None
 
 
 @pytest.mark.parametrize("seed", range(3))

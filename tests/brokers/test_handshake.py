@@ -305,3 +305,9 @@ def test_both_dial_at_the_same_moment() -> None:
         turns += 1
     assert len(world.connections) == 2
     assert sorted(one.ends[0].state.name for one in world.connections) == ["CLOSED", "UP"]
+
+
+def test_brokers_of_different_presets_do_not_connect() -> None:
+    end = Handshake(A, dials=False, admit=lambda hello: None)
+    (goodbye,) = end.receive(B._replace(preset="siena"))
+    assert goodbye == Goodbye("a routes by default, and b by siena")

@@ -18,6 +18,7 @@ from brokers.messages import (
     Welcome,
 )
 from brokers.presets import PRESETS
+from brokers.settings import Settings
 
 ALL_PRESETS = pytest.mark.parametrize("preset", PRESETS)
 
@@ -116,6 +117,22 @@ def test_a_broker_crashes_and_comes_back(preset: str) -> None:
 # ---- interest goes where events come from -------------------------------------------------------
 
 
+def test_subscriptions_travel_only_towards_adverts_that_overlap() -> None:
+    net = Net(LINE)
+    publisher, subscriber = net.client("A"), net.client("B")
+    net.say(publisher, Advertise(1, 1, "symbol = 'ACME'"))
+    net.run()
+    assert net.heard(publisher, Done) == [Done(1)]
+    net.subscribe(subscriber, "symbol = 'ACME' AND price < 10")
+    net.subscribe(subscriber, "symbol = 'OTHER'", number=2, request=2)
+    net.run()
+    assert net.entries("A") == {"symbol = 'ACME' AND price < 10": "B"}
+    assert net.entries("C") == {} == net.entries("D")
+    net.say(net.client("D"), Advertise(1, 1, "symbol = 'OTHER'"))
+    net.run()
+    assert net.entries("C") == net.entries("D") == {"symbol = 'OTHER'": "B"}
+
+
 def test_an_advert_taken_back_is_kept_for_a_while() -> None:
     net = Net(LINE)
     publisher, subscriber = net.client("A"), net.client("D")
@@ -147,6 +164,22 @@ def test_what_was_not_advertised_is_refused() -> None:
     assert net.heard(publisher, Taken)[-1] == Taken(4)
 
 
+@ALL_PRESETS
+def test_what_is_wrong_in_a_batch_is_refused_and_the_rest_goes_on(preset: str) -> None:
+    net = Net(LINE, preset=preset)
+    subscriber, publisher = net.client("C"), net.client("D")
+    net.subscribe(subscriber, "price < 100")
+    net.run()
+    net.publish(publisher, CHEAP, b"{", DEAR, b"[1]", CHEAP)
+    net.run()
+    refused = net.heard(publisher, Refused)
+    assert [(r.number, r.error) for r in refused] == [(2, "EventError"), (4, "EventError")]
+    assert net.heard(publisher, Taken)[-1] == Taken(5)
+    assert net.got(subscriber) == [CHEAP, DEAR, CHEAP]
+    batches = [deliver.batch for deliver in net.heard(subscriber, Deliver)]
+    assert [d.event.sequence for batch in batches for d in batch] == [1, 2, 3]
+
+
 def test_what_was_published_before_the_first_advert_is_not_refused() -> None:
     net = Net(LINE)
     publisher, subscriber = net.client("A"), net.client("D")
@@ -158,6 +191,26 @@ def test_what_was_published_before_the_first_advert_is_not_refused() -> None:
     net.run()
     assert net.got(subscriber) == [DEAR]
     assert [r.number for r in net.heard(publisher, Refused)] == [2]
+
+
+def test_an_advert_covers_what_was_published_before_it_was_taken_back() -> None:
+    net = Net(LINE, settings=Settings(window=2))
+    publisher, subscriber = net.client("A"), net.client("D", limit=1)
+    net.subscribe(subscriber, "price < 1000")
+    net.say(publisher, Advertise(1, 1, "price < 10"))
+    net.run()
+    net.publish(publisher, *[CHEAP] * 20)  # most of them have to wait
+    net.say(publisher, Advertise(2, 1, "price > 10"))
+    net.publish(publisher, DEAR, CHEAP)
+    net.say(publisher, Unadvertise(3, 1))
+    for _ in range(40):
+        net.wait(1)
+        net.consume(subscriber)
+        net.run()
+    assert net.got(subscriber) == [CHEAP] * 20 + [DEAR]
+    assert [r.number for r in net.heard(publisher, Refused)] == [22]
+    net.settle()
+    assert not net.nodes["D"].neighbours.adverts.sources_known()
 
 
 def test_a_publication_waits_until_all_have_answered() -> None:
