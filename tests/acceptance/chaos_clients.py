@@ -74,8 +74,8 @@ class SlowWindows(Windows):
 class WallOracle(Oracle):
     """The oracle, where answers are heard later than they are given."""
 
-    def __init__(self, clock: Clock, windows: Windows, late: Callable[[], int]) -> None:
-        super().__init__(cast("Any", clock), windows, tree=0, late=late)
+    def __init__(self, clock: Clock, windows: Windows) -> None:
+        super().__init__(cast("Any", clock), windows, tree=0)
         self._before: dict[bytes, int] = {}
 
     def publish(self, client: Any, number: int, values: Values, allowed: bool) -> Published:
@@ -126,7 +126,7 @@ class Spied(Client):
         self.durable = name is not None
         self.address = f"#{number}.0"
         self.published_as = ""
-        self.connections = 0
+        self.visits = 0
         self.away: float | None = clock.now  #: since when it is not connected
         self.wishes: dict[int, Wish] = {}
         self.past: dict[int, Wish] = {}
@@ -207,7 +207,7 @@ class Spied(Client):
         elif isinstance(word, Done | Failed):
             self._done(word)
         elif isinstance(word, Lost):
-            self._oracle.counted_drop(cast("Any", self), word.reason, word.total)
+            self._oracle.counted_drop(cast("Any", _Ear(self)), word.reason, word.total)
         elif isinstance(word, Welcome):
             self._welcomed_by(word)
 
@@ -222,7 +222,7 @@ class Spied(Client):
     def _done(self, word: Done | Failed) -> None:
         _, asked = self.requests.pop(word.request, (0.0, None))
         if isinstance(word, Failed) and asked is not None:
-            gone = isinstance(asked, Unsubscribe | Unadvertise) and self.connections > 1
+            gone = isinstance(asked, Unsubscribe | Unadvertise) and self.visits > 1
             if not gone:  # it may have gone with the connection before
                 raise Failure("answer", f"{self} asked {asked}, got {word}")
         if not isinstance(asked, Subscribe | Unsubscribe) or asked.subscription not in self.wishes:
@@ -236,8 +236,8 @@ class Spied(Client):
             self.past[number] = self.wishes.pop(number)
 
     def _welcomed_by(self, word: Welcome) -> None:
-        self.connections += 1
-        self.address = f"#{self.number}.{self.connections}"
+        self.visits += 1
+        self.address = f"#{self.number}.{self.visits}"
         self.published_as = word.client
         self.away = None
         self.heard_last = {}
@@ -258,6 +258,7 @@ class _Ear:
 
     def __init__(self, client: Spied) -> None:
         self.heard, self.wishes, self.past = client.heard_last, client.wishes, client.past
+        self.number, self.connections, self.policy = client.number, client.visits, "block"
         self.name = repr(client)
 
     def __repr__(self) -> str:
