@@ -6,7 +6,9 @@
 #     make soak       engine against twin for minutes
 #     make wheel      sdist and wheel in dist/, built and installed where nothing else is
 #     make peers      beside other engines, which it installs
+#     make bench-brokers  what an event costs a broker, beside mosquitto and nats-server
 #     make planted    known bugs planted one by one: the tests must catch each
+#     make planted-brokers   bugs of the brokers: the simulator must catch each within 1,000 seeds
 #     make fuzz       libFuzzer over the core (needs clang): TARGET=sequence|regex|parse|json SECONDS=60;
 #                     over Python (needs a PYTHON with atheris and the package): TARGET=load|wire
 #     make threads    concurrent calls for SECONDS: data races, and the order of whole operations
@@ -32,7 +34,8 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 TARGET  ?= sequence
 SECONDS ?= 60
 
-.PHONY: demo test bench peers soak planted fuzz threads lint ctest tsan neon sanitize wheel clean
+.PHONY: demo test bench bench-brokers peers soak planted planted-brokers fuzz threads lint ctest \
+        tsan neon sanitize wheel clean
 
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -46,6 +49,9 @@ test: $(VENV)/installed $(VENV)/group-test
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/pytest benchmarks --benchmark-only $(ARGS)
 
+bench-brokers: $(VENV)/installed $(VENV)/group-bench
+	$(BIN)/python benchmarks/brokers/run.py $(ARGS)
+
 peers: $(VENV)/installed $(VENV)/group-peers
 	$(BIN)/python benchmarks/peers/run.py $(ARGS)
 
@@ -54,6 +60,9 @@ soak: $(VENV)/installed $(VENV)/group-test
 
 planted: $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python tests/planted.py $(ARGS)
+
+planted-brokers: $(VENV)/installed $(VENV)/group-test
+	$(BIN)/python tests/planted_brokers.py $(ARGS)
 
 lint: $(VENV)/group-lint $(VENV)/group-typing $(VENV)/installed
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.wire_fields import BODY
 
 __all__ = ["Answered", "ClientState", "body_of", "error_named"]
 
@@ -315,14 +316,18 @@ class ClientState:
 def body_of(event: Mapping[str, Any] | bytes | str) -> bytes:
     """The event as the bytes that travel. Raises `EventError`."""
     if isinstance(event, str):
-        event = event.encode("utf-8", "surrogatepass")  # the broker says what is wrong with it
-    if isinstance(event, bytes | bytearray | memoryview):
-        return bytes(event)
-    try:
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise matchengine.EventError(f"not an event: {error}") from None
+        body = event.encode("utf-8", "surrogatepass")  # the broker says what is wrong with it
+    elif isinstance(event, bytes | bytearray | memoryview):
+        body = bytes(event)
+    else:
+        try:
+            text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            body = text.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise matchengine.EventError(f"not an event: {error}") from None
+    if len(body) > BODY.longest:
+        raise matchengine.EventError(f"an event of {len(body):,} bytes: at most {BODY.longest:,}")
+    return body
 
 
 def error_named(name: str, text: str) -> Exception:

@@ -16,6 +16,7 @@ from brokers.messages import (
     ClientUp,
     Consumed,
     Deliver,
+    Delivery,
     Done,
     Event,
     Failed,
@@ -26,6 +27,7 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.parts import parts
 from brokers.publisher import Publisher
 from brokers.settings import Settings
 from brokers.subscriber import Subscriber
@@ -36,6 +38,8 @@ __all__ = ["Client", "Clients"]
 
 #: Publishers of which the last event is remembered; beyond, the one first heard of is forgotten.
 _PUBLISHERS = 65_536
+
+new = tuple.__new__  # a named tuple in half the time
 
 
 class Client:
@@ -102,8 +106,10 @@ class Clients:
         if message.limit < 1:
             raise ProtocolError(f"a queue holds at least one event, not {message.limit}")
         if message.name is not None and (other := self._by_name.get(message.name)) is not None:
-            self.disconnect(other, f"{message.name} has connected from elsewhere", now)
-        client = Client(address, message.name, Subscriber(message.policy, message.limit))
+            reason = f"{message.name} has connected from elsewhere"
+            self.disconnect(other, reason, now, "its name is taken elsewhere")
+        subscriber = Subscriber(message.policy, message.limit, self._settings.window)
+        client = Client(address, message.name, subscriber)
         self._by_address[address] = client
         saved: dict[int, str] = {}
         if message.name is not None:
@@ -127,9 +133,9 @@ class Clients:
         for subscription in client.subscriptions.values():
             self._subscriptions.remove(subscription, now)
 
-    def disconnect(self, client: Client, reason: str, now: float) -> None:
-        """Send a client away."""
-        self._counters[f"disconnected: {reason}"] += 1
+    def disconnect(self, client: Client, reason: str, now: float, kind: str) -> None:
+        """Send a client away. Counted by `kind`: what strangers may say makes no new counter."""
+        self._counters[f"disconnected: {kind}"] += 1
         self.down(client, now)
         self.effects.append(Close(client.address, 0, reason))
 
@@ -194,39 +200,50 @@ class Clients:
 
     # ---- what it gets ---------------------------------------------------------------------------
 
-    def deliver(self, event: Event, slots: list[int]) -> None:
-        """Queue an event for the subscriptions in these slots."""
-        stream = (event.source, event.publisher)
-        place = (event.incarnation, event.sequence)
-        late = self._last.get(stream, place) > place
-        if not late:
-            self._last[stream] = place
-            if len(self._last) > _PUBLISHERS:
-                del self._last[next(iter(self._last))]
-        for address, numbers in self._wanted(slots).items():
-            if late:
-                client = self._touched[address] = self._by_address[address]
-                client.subscriber.dropped["after a later one of its publisher"] += 1
-            else:
-                self._queue(address, event, tuple(sorted(numbers)))
+    def deliver(self, found: list[tuple[Event, list[int]]]) -> None:
+        """Queue events for the subscriptions in the slots beside each."""
+        last = self._last
+        queues: dict[str, list[Delivery]] = {}
+        for event, slots in found:
+            source, incarnation, sequence, publisher, _ = event
+            stream, place = (source, publisher), (incarnation, sequence)
+            if last.get(stream, place) > place:
+                for address, _ in self._wanted(slots):
+                    client = self._touched[address] = self._by_address[address]
+                    client.subscriber.dropped["after a later one of its publisher"] += 1
+                continue
+            last[stream] = place
+            for address, numbers in self._wanted(slots):
+                delivery = new(Delivery, (numbers, event))
+                if (queue := queues.get(address)) is None:
+                    queues[address] = [delivery]
+                else:
+                    queue.append(delivery)
+        while len(last) > _PUBLISHERS:
+            del last[next(iter(last))]
+        for address, deliveries in queues.items():
+            self._queue(self._by_address[address], deliveries)
 
-    def _wanted(self, slots: list[int]) -> dict[str, list[int]]:
-        """Which subscriptions of which clients are in these slots?"""
+    def _wanted(self, slots: list[int]) -> list[tuple[str, tuple[int, ...]]]:
+        """Clients by address, and which of their subscriptions are in these slots."""
+        if len(slots) == 1:
+            subscription = self._subscriptions.at(slots[0])
+            return [] if subscription is None else [(subscription.address, (subscription.number,))]
         wanted: dict[str, list[int]] = {}
         for slot in slots:
             subscription = self._subscriptions.at(slot)
             if subscription is not None:
                 wanted.setdefault(subscription.address, []).append(subscription.number)
-        return wanted
+        return [(address, tuple(sorted(numbers))) for address, numbers in wanted.items()]
 
-    def _queue(self, address: str, event: Event, numbers: tuple[int, ...]) -> None:
-        client = self._by_address[address]
+    def _queue(self, client: Client, deliveries: list[Delivery]) -> None:
         subscriber = client.subscriber
-        self._touched[address] = client
-        if not subscriber.deliver(event, numbers):
+        self._touched[client.address] = client
+        if not subscriber.deliver(deliveries):
             self.overrun.append(client)
         elif subscriber.queue and subscriber.long and subscriber.policy == Policy.BLOCK:
-            self._flow.hold(event, address)
+            for delivery in deliveries:
+                self._flow.hold(delivery.event, client.address)
 
     def consumed(self, client: Client, message: Consumed) -> None:
         """A client has room again."""
@@ -243,7 +260,7 @@ class Clients:
         for client in overrun:
             if client.address in self._by_address:
                 self._counters["dropped: queue full: disconnected"] += 1
-                self.disconnect(client, "its queue was full", now)
+                self.disconnect(client, "its queue was full", now, "its queue was full")
 
     def flush(self) -> list[Effect]:
         """All that is to be said to clients, in order."""
@@ -253,7 +270,9 @@ class Clients:
                 subscriber = client.subscriber
                 if subscriber.outbox:
                     outbox, subscriber.outbox = subscriber.outbox, []
-                    self.effects.append(Send(client.address, Deliver(tuple(outbox))))
+                    sizes = [len(one.event.body) + 8 * len(one.subscriptions) for one in outbox]
+                    for part in parts(outbox, sizes):
+                        self.effects.append(Send(client.address, Deliver(part)))
                 for reason, more in subscriber.losses().items():
                     self._counters[f"dropped: {reason}"] += more
                     self.say(client, Lost(reason, subscriber.dropped[reason]))

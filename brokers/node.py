@@ -22,7 +22,8 @@ Links keep this order, and nearly every promise rests on it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from brokers.clients import Client, Clients
@@ -65,6 +66,7 @@ from brokers.messages import (
     Unsubscribe,
 )
 from brokers.neighbours import Neighbours
+from brokers.parts import parts
 from brokers.presets import PRESETS, Preset
 from brokers.publications import Publications
 from brokers.settings import Settings
@@ -125,6 +127,7 @@ class Node:
         self.publications = Publications(
             name, incarnation, settings, self.clients, self.flow, self._publish, self.counters
         )
+        self.publications.at_once = self._plane.at_once
         self.clients.left = self.publications.down
 
     # ---- the two ways in ------------------------------------------------------------------------
@@ -182,15 +185,15 @@ class Node:
         match message:
             case Events():
                 link.events_in += len(message.batch)
-                for event in message.batch:
-                    self._take_event(event, link.neighbour)
+                self._plane.arrive(message.batch, link.neighbour)
+                self.flow.received(message.batch)
             case Addressed():
                 link.events_in += 1
                 try:
                     self._plane.forward(message)
                 except EventError:
                     self.counters["dropped: unreadable"] += 1
-                self.flow.received(message.event)
+                self.flow.received((message.event,))
             case Probe():
                 if message.taker == self.name:
                     self.flow.probed(message)
@@ -235,7 +238,7 @@ class Node:
             if client is None:
                 self.clients.effects.append(Close(address, 0, str(error)))
             else:
-                self.clients.disconnect(client, str(error), self.now)
+                self.clients.disconnect(client, str(error), self.now, "broke the protocol")
         return True
 
     def _hear(self, client: Client, message: Message) -> bool:
@@ -268,36 +271,39 @@ class Node:
 
     # ---- events ---------------------------------------------------------------------------------
 
-    def _find(self, event: Event) -> tuple[int, list[int]]:
-        """One match: which brokers want it, and which subscriptions here. Raises EventError."""
-        mask = 0
-        here: list[int] = []
-        for number in self._matcher.destinations(event.body):
-            if number < LOCAL:
-                mask |= 1 << number
-            else:
-                here.append(number - LOCAL)
-        return mask, here
+    def _find(self, events: Sequence[Event]) -> list[tuple[int, list[int]]]:
+        """Of each, which brokers want it and which subscriptions here. Raises EventError."""
+        found = []
+        destinations = self._matcher.destinations
+        for event in events:
+            mask = 0
+            here: list[int] = []
+            for number in destinations(event.body):
+                if number < LOCAL:
+                    mask |= 1 << number
+                else:
+                    here.append(number - LOCAL)
+            found.append((mask, here))
+        return found
 
     def matches(self, body: str | bytes) -> list[Any]:
         """The ids of what matches: slots of subscriptions, and (neighbour, key) of imports."""
         return self._matcher.match_json(body)
 
-    def _publish(self, event: Event) -> tuple[str, ...]:
-        """Send an event of ours on its way; return the brokers that will consume it."""
+    def _publish(self, events: list[Event]) -> None:
+        """Send events of ours on their way. Raises EventError, and none is sent then."""
         routes = self.neighbours.routes
-        # Who left a moment ago may still be sent what it wanted, and is not waited for.
-        takers = routes.names(self._plane.publish(event) & routes.present)
-        if self.name in takers:
-            self.flow.received(event)
-        return takers
-
-    def _take_event(self, event: Event, sender: str) -> None:
-        try:
-            self._plane.arrive(event, sender)
-        except EventError:
-            self.counters["dropped: unreadable"] += 1
-        self.flow.received(event)
+        masks = self._plane.publish(events)
+        at = 0
+        for mask, run in groupby(masks):
+            after = at + len(list(run))
+            # Who left a moment ago may still be sent what it wanted, and is not waited for.
+            takers = routes.names(mask & routes.present)
+            if takers:
+                self.flow.sent(takers, range(events[at].sequence, events[at].sequence + after - at))
+                if self.name in takers:
+                    self.flow.received(events[at:after])
+            at = after
 
     def _credit(self, credit: Credit) -> None:
         if credit.source == self.name:
@@ -360,7 +366,8 @@ class Node:
                 events, plane.events = plane.events, {}
                 for neighbour, batch in events.items():
                     neighbours.links[neighbour].events_out += len(batch)
-                    neighbours.say(neighbour, Events(tuple(batch)), now)
+                    for part in parts(batch, [len(event.body) for event in batch]):
+                        neighbours.say(neighbour, Events(part), now)
             if plane.addressed:
                 addressed, plane.addressed = plane.addressed, []
                 for neighbour, message in addressed:

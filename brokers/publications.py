@@ -26,6 +26,10 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
+#: Characters of all adverts: a record has to fit into one frame.
+_TEXT = 1 << 20
+
+new = tuple.__new__  # a named tuple in half the time
 
 
 class Publications:
@@ -38,7 +42,7 @@ class Publications:
         settings: Settings,
         clients: Clients,
         flow: Flow,
-        publish: Callable[[Event], tuple[str, ...]],
+        publish: Callable[[list[Event]], None],
         counters: Counter[str],
     ) -> None:
         self._name = name
@@ -53,6 +57,7 @@ class Publications:
         self._waiting: dict[str, Client] = {}  # clients with waiting publications, by address
         self._requests: list[tuple[int, str, int]] = []  # generation, address, request
         self.sequence = 0
+        self.at_once = 1  #: events that `publish` takes in one call
         self.generation = 0  #: of the adverts as they should be said
         self.changed = False  #: have they changed since they were said?
 
@@ -133,8 +138,11 @@ class Publications:
             raise ProtocolError(f"{client.name} has more than {window} unanswered publications")
         if not publisher.adverts:
             self._announce(client, EVERYTHING, _ALL)
-        for number, body in enumerate(message.bodies, message.first):
-            publisher.waiting.append((number, body, self._objection(client, body)))
+        if EVERYTHING in publisher.adverts:
+            publisher.waiting.extend(message.bodies)
+        else:
+            for body in message.bodies:
+                publisher.waiting.append(self._objection(client, body) or body)
         self._waiting[client.address] = client
 
     def _objection(self, client: Client, body: bytes) -> Exception | None:
@@ -169,29 +177,45 @@ class Publications:
         publisher = client.publisher
         waiting = publisher.waiting
         before = publisher.answered
-        while waiting and self._flow.open:
-            number, body, objection = waiting.popleft()
-            publisher.answered = number
-            if objection is None:
-                objection = self._accept(client, body)
-            if objection is not None:
-                text = str(objection)
-                self._clients.say(client, Refused(number, type(objection).__name__, text))
+        while waiting and (room := min(self._flow.room, self.at_once)) > 0:
+            if room < len(waiting):
+                batch = [waiting.popleft() for _ in range(room)]
+            else:
+                batch = list(waiting)
+                waiting.clear()
+            first = publisher.answered + 1
+            publisher.answered += len(batch)
+            self._accept(client, first, batch)
         if publisher.answered != before:
             self._clients.say(client, Taken(publisher.answered))
         if not waiting:
             self._waiting.pop(client.address, None)
             self._let_go(publisher)
 
-    def _accept(self, client: Client, body: bytes) -> EventError | None:
-        """Number an event and send it on its way; return why that cannot be."""
-        event = Event(self._name, self._incarnation, self.sequence + 1, client.name, body)
-        try:
-            takers = self._publish(event)
-        except EventError as error:  # and nothing was sent
-            return error
-        self.sequence += 1
-        self._counters["published"] += 1
-        if takers:
-            self._flow.sent(takers, event.sequence)
-        return None
+    def _accept(self, client: Client, first: int, batch: list[bytes | Exception]) -> None:
+        """Send events on their way, and refuse what cannot be or has an objection to it."""
+        why = batch[0]
+        bodies = [body for body in batch if isinstance(body, bytes)]
+        if len(bodies) == len(batch):
+            try:
+                self._send(client.name, bodies)
+                return
+            except EventError as error:  # and nothing was sent
+                why = error
+        if len(batch) > 1:
+            for number, one in enumerate(batch, first):
+                self._accept(client, number, [one])
+        else:
+            self._clients.say(client, Refused(first, type(why).__name__, str(why)))
+
+    def _send(self, publisher: str, bodies: list[bytes]) -> None:
+        """Number events and send them on their way. Raises EventError, and none is sent then."""
+        source, incarnation = self._name, self._incarnation
+        self._publish(
+            [
+                new(Event, (source, incarnation, sequence, publisher, body))
+                for sequence, body in enumerate(bodies, self.sequence + 1)
+            ]
+        )
+        self.sequence += len(bodies)
+        self._counters["published"] += len(bodies)

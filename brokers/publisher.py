@@ -37,8 +37,8 @@ class Publisher:
         #: Filters by the client's numbers, each with the member that stands for it in the reducer.
         self.adverts: dict[int, tuple[Filter, int]] = {}
         self.leaving: list[int] = []  #: members of adverts taken back while publications waited
-        #: Number, body, and why it is refused, if it is.
-        self.waiting: deque[tuple[int, bytes, Exception | None]] = deque()
+        #: Bodies, or why one is refused; numbered from `answered` + 1 on.
+        self.waiting: deque[bytes | Exception] = deque()
         self.generation = 0  #: of the broker's adverts, at which this client's were all among them
         self.answered = 0  #: the last publication that was taken or refused
         self._index: Index[int] = Index()

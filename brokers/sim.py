@@ -14,6 +14,7 @@ any machine, and `result.trace`, a hash of all that nodes were handed, is the sa
     windows, oracle     when something may be lost; the judge
     run, trace          one history, from boot to empty tables; its hash, the story of an event
     many, coverage      many seeds on many cores; what a long run should have met
+    figures             what the literature shows, measured on a network without faults
     command             `matchengine sim`
 """
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from brokers.messages import Delivery, Event, Policy
+from brokers.messages import Delivery, Policy
 
 __all__ = ["Subscriber"]
 
-#: A client that blocks is taken for stuck beyond so many times its limit, and loses what comes. No
-#: window allows that many, unless the subscriptions of the client do not reach the source (presets
-#: whose windows end at the broker where events and subscriptions meet).
+#: A client that blocks is taken for stuck beyond so many times its limit or the window, and loses
+#: what comes. Only as many sources at once could send that much, unless the subscriptions of the
+#: client do not reach them (presets whose windows end where events and subscriptions meet).
 _STUCK = 16
 
 _NONE: Counter[str] = Counter()
@@ -26,11 +26,15 @@ _NONE: Counter[str] = Counter()
 class Subscriber:
     """The queue of one client."""
 
-    __slots__ = ("_consumed", "_sent", "dropped", "limit", "outbox", "policy", "queue", "told")
+    __slots__ = (
+        "_consumed", "_most", "_sent", "dropped", "limit", "outbox", "policy", "queue", "told",
+    )  # fmt: skip
 
-    def __init__(self, policy: str, limit: int) -> None:
+    def __init__(self, policy: str, limit: int, window: int) -> None:
+        """`window`: how many events of one source may come before it waits."""
         self.policy = policy
         self.limit = limit
+        self._most = _STUCK * max(limit, window)
         self.queue: deque[Delivery] = deque()
         self.outbox: list[Delivery] = []  #: to be sent with the next flush
         self.dropped: Counter[str] = Counter()
@@ -48,9 +52,15 @@ class Subscriber:
         """Deliveries that the client has not consumed."""
         return self._sent - self._consumed
 
-    def deliver(self, event: Event, subscriptions: tuple[int, ...]) -> bool:
-        """Take an event for the client. False: it is to be disconnected."""
-        delivery = Delivery(subscriptions, event)
+    def deliver(self, deliveries: list[Delivery]) -> bool:
+        """Take events for the client. False: it is to be disconnected."""
+        if not self.queue and self._sent - self._consumed + len(deliveries) <= self.limit:
+            self._sent += len(deliveries)
+            self.outbox += deliveries
+            return True
+        return False not in [self._deliver(delivery) for delivery in deliveries]
+
+    def _deliver(self, delivery: Delivery) -> bool:
         if not self.queue and self._sent - self._consumed < self.limit:
             self._sent += 1
             self.outbox.append(delivery)
@@ -70,7 +80,7 @@ class Subscriber:
                 self.queue.popleft()
                 self.queue.append(delivery)
                 self.dropped["queue full: oldest dropped"] += 1
-            case _ if len(self.queue) < _STUCK * self.limit:
+            case _ if len(self.queue) < self._most:
                 self.queue.append(delivery)
             case _:
                 self.dropped["queue overflowed"] += 1

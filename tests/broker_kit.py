@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import IO, Any
 
 from brokers import Subscription
+from brokers.aio.run import loop_factory
 from brokers.wire import Decoder, Speaker, Word, encode
 
+#: Commands use uvloop where it is installed, tests within this process where this is said.
+UVLOOP = os.environ.get("MATCHENGINE_LOOP") == "uvloop"
 #: A test that takes longer has hung.
 PATIENCE = 30.0
 
@@ -34,7 +38,8 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
             async with asyncio.timeout(PATIENCE):
                 await test(*args, **kwargs)
 
-        asyncio.run(bounded())
+        with asyncio.Runner(loop_factory=loop_factory() if UVLOOP else None) as runner:
+            runner.run(bounded())
         assert not wrong, wrong
 
     run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # the fixtures
@@ -117,7 +122,8 @@ class Process:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # what nobody will read
+                    stream.close()
 
     def says(self, beginning: str) -> str:
         """What follows `beginning` on the next line of stderr that begins so."""

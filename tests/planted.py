@@ -444,14 +444,14 @@ def caught_by(tree: Path, site: Path, bug: Bug) -> str:
 # ---- all of them ---------------------------------------------------------------------------------
 
 
-def plant(tree: Path, bug: Bug) -> str:
+def plant(tree: Path, file: str, old: str, new: str) -> str:
     """Change the copy; returns the file as it was."""
-    path = tree / bug.file
+    path = tree / file
     text = path.read_text(encoding="utf-8")
-    times = text.count(bug.old)
+    times = text.count(old)
     if times != 1:
-        raise RuntimeError(f"{bug.file} holds the place to change {times} times: {bug.old!r}")
-    path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+        raise RuntimeError(f"{file} holds the place to change {times} times: {old!r}")
+    path.write_text(text.replace(old, new), encoding="utf-8")
     return text
 
 
@@ -478,7 +478,7 @@ def main(words: list[str]) -> int:
             return 1
         for bug in bugs:
             started = time.monotonic()
-            original = plant(tree, bug)
+            original = plant(tree, bug.file, bug.old, bug.new)
             found = caught_by(tree, site, bug)
             (tree / bug.file).write_text(original, encoding="utf-8")
             missed += not found

@@ -1,285 +1,169 @@
-"""Does the simulator notice a bug in the brokers? Each one here is planted in a copy of them.
+"""Does the simulator notice a bug of the brokers? Each one here is planted in a copy of them.
 
-    python tests/planted_brokers.py                 all of them, each until a seed fails
-    python tests/planted_brokers.py resync order    those whose names hold a word
+    python tests/planted_brokers.py                    all of them: minutes
+    python tests/planted_brokers.py ack record         those whose names hold a word
+    python tests/planted_brokers.py --most 100         give up after so many seeds, not 1,000
+    python tests/planted_brokers.py --table            print the table of docs/testing.md
 
-Run it with the Python of an environment in which matchengine is installed. Each bug gets at most a
-thousand seeds. Exit status 1: a bug was missed, or the brokers as they are fail.
+A bug is caught when a seed fails with it that passes without it; with the bug in place
+`matchengine sim PRESET --messages 8000 --faults FAULTS --seed N` shows the same. Each seed is tried
+with all settings of the bug before the next one, so "12 seeds" is twelve of each.
+
+Exit status 1: a bug was missed, or the unchanged brokers fail.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-SEEDS = 1_000
+import matchengine
+from planted import ROOT, plant
+from planted_brokers_bugs import BUGS, Bug, Setting
+
+MOST = 1_000  # seeds
 MESSAGES = 8_000
-HEALTHY = 10  #: seeds that the brokers must pass as they are, with each choice of faults
+JOBS = 2
+SECONDS = 60  # for one seed; it takes one
 
-#: Runs in a process of its own, where `brokers` is the copy.
-RUNNER = """
-import json, sys
-from brokers.sim import Options, run
-from brokers.simulation.subject import Subject, check_tables
 
-preset, faults, messages, seeds = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-for seed in range(seeds):
-    options = Options(
-        preset=preset, seed=seed, messages=messages, faults=tuple(filter(None, faults.split(",")))
+class Found(NamedTuple):
+    """The seed that shows a bug."""
+
+    seed: int
+    setting: Setting
+    promise: str
+
+
+# ---- in a process that sees the changed brokers --------------------------------------------------
+
+
+def search(settings: list[Setting], first: int, last: int) -> Found | None:
+    """The first seed that fails."""
+    from brokers.simulation.faults import FAULTS
+    from brokers.simulation.run import Options, run
+    from brokers.simulation.subject import Subject, check_tables
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"one seed takes more than {SECONDS} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    named: dict[str, tuple[str, ...]] = {"none": (), "all": tuple(FAULTS)}
+    for seed in range(first, last):
+        for preset, faults in settings:
+            options = Options(
+                preset=preset,
+                seed=seed,
+                messages=MESSAGES,
+                faults=named.get(faults, tuple(faults.split(","))),
+                swarm=faults == "all",
+            )
+            signal.alarm(SECONDS)
+            result = run(options, Subject, check_tables=check_tables)
+            signal.alarm(0)
+            if result.failure is not None:
+                return Found(seed, (preset, faults), str(result.promise))
+    return None
+
+
+# ---- all of them ---------------------------------------------------------------------------------
+
+
+def search_in(tree: Path, settings: list[Setting], first: int, last: int) -> Found | None:
+    """`search`, in a process of its own whose brokers are those of `tree`."""
+    engine = Path(matchengine.__file__).parent.parent
+    path = os.pathsep.join(map(str, (tree, engine, Path(__file__).parent)))
+    code = "import planted_brokers; planted_brokers.answer()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps([settings, first, last])],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    result = run(options, Subject, check_tables=check_tables)
-    if result.failure is not None:
-        print(json.dumps({"seed": seed, "failure": result.failure.splitlines()[0]}))
-        break
-"""
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    answer = json.loads(done.stdout)
+    return answer and Found(answer[0], tuple(answer[1]), answer[2])
 
 
-class Bug(NamedTuple):
-    """One change of a file of `brokers`, and what it takes to see it."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    faults: str = ""
-    preset: str = "default"
+def answer() -> None:
+    """The other end of `search_in`."""
+    settings, first, last = json.loads(sys.argv[1])
+    print(json.dumps(search(list(map(tuple, settings)), first, last)))
 
 
-BUGS = [
-    Bug(
-        "a subscription is acknowledged before others have it",
-        "interest/entries.py",
-        "if export.up and neighbour in children and not export.settled(entry.key):",
-        "if False:",
-    ),
-    Bug(
-        "what a covering subscription covered is not exposed when it ends",
-        "reduce/forest.py",
-        "return Shift(self._uncover(list(node.below.values())), [node])",
-        "return Shift(self._uncover(list(node.below.values()))[1:], [node])",
-        preset="siena",
-    ),
-    Bug(
-        "a subscription that seems to cover another one does not",
-        "reduce/forest.py",
-        "above = self._index.covering(node.filter)\n",
-        "above = self._index.covering(node.filter) or list(self._index.covered_by(node.filter))\n",
-    ),
-    Bug(
-        "an output that is merged again keeps its number and gets another filter",
-        "reduce/merging.py",
-        "number = before.pop(block.filter, None)",
-        "number = before.popitem()[1] if before else None",
-    ),
-    Bug(
-        "the old filter is given up before the next one has settled",
-        "subscriptions.py",
-        "        subscription.next = (member, filter)\n",
-        "        subscription.next = (member, filter)\n"
-        "        self._entries.settled_here.append(self._key(member))\n",
-    ),
-    Bug(
-        "a link that comes back is not resynchronised",
-        "neighbours.py",
-        "if self.entries.imports[link.neighbour].digest() == message:",
-        "if True:",
-        faults="partition,restart",
-    ),
-    Bug(
-        "a table is put in place of another with its first part",
-        "interest/tables.py",
-        "        if not table.last:\n            return None\n",
-        "        if not table.first:\n            return None\n",
-        faults="partition",
-    ),
-    Bug(
-        "a gap in the numbers of frames is not noticed",
-        "neighbours.py",
-        "        if gap > 0:\n",
-        "        if False:\n",
-        faults="loss,reorder",
-    ),
-    Bug(
-        "silence on a link is not noticed",
-        "neighbours.py",
-        "if link.heard_at + self._settings.dead_after <= now:",
-        "if False:",
-        faults="asymmetric",
-    ),
-    Bug(
-        "old ways are not kept while brokers learn of new ones",
-        "neighbours.py",
-        'shared=preset.trees == "shared", retain=settings.retain)',
-        'shared=preset.trees == "shared", retain=0.0)',
-        faults="add-link",
-    ),
-    Bug(
-        "a duplicate is not recognised",
-        "events/duplicates.py",
-        "if source.seen >> -ahead & 1:",
-        "if False:",
-        faults="add-link,remove-link",
-    ),
-    Bug(
-        "the memory of duplicates is too small",
-        "node.py",
-        "Duplicates(settings.duplicates, self.counters)",
-        "Duplicates(1, self.counters)",
-        faults="add-link",
-    ),
-    Bug(
-        "an event is delivered after a later one of its publisher",
-        "clients.py",
-        "late = self._last.get(stream, place) > place",
-        "late = False",
-        faults="add-link",
-    ),
-    Bug(
-        "publications do not wait until everybody knows of them",
-        "publications.py",
-        "                if client.publisher.generation <= settled:\n",
-        "                if True:\n",
-    ),
-    Bug(
-        "brokers do not wait for those behind them before they say that adverts are settled",
-        "interest/settling.py",
-        "generation = min(generation, reported)",
-        "pass",
-    ),
-    Bug(
-        "what is not advertised is taken",
-        "publications.py",
-        "        if refusal is not None:\n",
-        "        if False:\n",
-    ),
-    Bug(
-        "an entry that nobody holds stays",
-        "interest/entries.py",
-        "        if not entry.holders:\n            del self._entries[key]\n",
-        "        if not entry.holders and key.number % 5:\n            del self._entries[key]\n",
-    ),
-    Bug(
-        "the table of a neighbour that does not come back stays",
-        "neighbours.py",
-        "                self.entries.forget(neighbour)\n",
-        "                pass\n",
-        faults="remove-link,stop",
-    ),
-    Bug(
-        "a subscription is acknowledged and not stored",
-        "clients.py",
-        "                self.effects.append(Save(client.name, subscription.number, text))\n",
-        "",
-        faults="restart",
-    ),
-    Bug(
-        "an ended subscription stays in the store",
-        "clients.py",
-        "            self.effects.append(Save(client.name, message.subscription, None))\n",
-        "",
-        faults="restart",
-    ),
-    Bug(
-        "publishers wait for brokers that have left",
-        "node.py",
-        "return tuple(taker for taker in takers if taker in self.neighbours.topology)",
-        "return takers",
-        faults="stop",
-    ),
-    Bug(
-        "a window that was full does not open again",
-        "events/flow.py",
-        "            self._full.pop(credit.taker, None)\n",
-        "            pass\n",
-    ),
-    Bug(
-        "drops of a full queue are not told",
-        "clients.py",
-        "Lost(reason, subscriber.dropped[reason])",
-        "Lost(reason, 0)",
-        faults="slow",
-    ),
-    Bug(
-        "an event goes back where it came from",
-        "events/planes.py",
-        "            if below & mask and neighbour != sender:\n",
-        "            if below & mask or neighbour == sender:\n",
-    ),
-    Bug(
-        "a record of an earlier incarnation is believed",
-        "overlay/database.py",
-        "if known is not None and record[1:3] <= known[1:3]:",
-        "if known is not None and record[2] <= known[2]:",
-        faults="amnesia",
-    ),
-]
+def caught_by(bug: Bug, most: int) -> Found | None:
+    """The seed that shows the bug, and passes without it."""
+    with tempfile.TemporaryDirectory() as directory:
+        tree = Path(directory)
+        shutil.copytree(ROOT / "brokers", tree / "brokers")
+        plant(tree, bug.file, bug.old, bug.new)
+        found = search_in(tree, list(bug.settings), 0, most)
+    if found is not None and search_in(ROOT, [found.setting], found.seed, found.seed + 1):
+        raise RuntimeError(f"the unchanged brokers fail seed {found.seed} of {found.setting}")
+    return found
 
 
-def main(words: list[str]) -> int:
-    """Plant each bug, run seeds, and say what came of it."""
+def caught(bugs: list[Bug], most: int) -> Iterator[tuple[Bug, Found | None, float]]:
+    """What catches each, as it is found, and the seconds that it took."""
+
+    def one(bug: Bug) -> tuple[Bug, Found | None, float]:
+        started = time.monotonic()
+        found = caught_by(bug, most)
+        return bug, found, time.monotonic() - started
+
+    threads = ThreadPoolExecutor(JOBS)
+    try:
+        for done in as_completed([threads.submit(one, bug) for bug in bugs]):
+            yield done.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="of names; without, all bugs are planted")
+    parser.add_argument("--most", type=int, default=MOST, help="seeds to try for each")
+    parser.add_argument("--table", action="store_true", help="print a table for docs/testing.md")
+    arguments = parser.parse_args()
+    words = arguments.words
     bugs = [bug for bug in BUGS if not words or any(word in bug.name for word in words)]
-    failed = False
-    for preset, faults in dict.fromkeys((bug.preset, bug.faults) for bug in bugs):
-        found = simulate(None, preset, faults, HEALTHY)
-        if found is not None:
-            print(f"WITHOUT A BUG: {preset}, {faults or 'no faults'}: {found}", flush=True)
-            failed = True
-    for bug in bugs:
-        start = time.monotonic()
-        found = simulate(bug, bug.preset, bug.faults, SEEDS)
-        seconds = time.monotonic() - start
-        if found is None:
-            print(f"MISSED in {SEEDS:,} seeds, {seconds:.0f} s: {bug.name}", flush=True)
-            failed = True
-        else:
-            print(f"seed {found['seed']:>3}, {seconds:>3.0f} s  {bug.name}", flush=True)
-            print(f"                {found['failure'][:120]}", flush=True)
-    return int(failed)
+    missed = 0
+    for bug, found, seconds in caught(bugs, arguments.most):
+        missed += found is None
+        print(row(bug, found) if arguments.table else line(bug, found, seconds), flush=True)
+    print(f"{len(bugs) - missed} of {len(bugs)} caught")
+    return 1 if missed else 0
 
 
-def simulate(bug: Bug | None, preset: str, faults: str, seeds: int) -> dict[str, Any] | None:
-    """What the first seed that fails says of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "brokers")
-        shutil.copytree(ROOT / "brokers", copy, ignore=shutil.ignore_patterns("__pycache__"))
-        if bug is not None:
-            plant(bug, copy)
-        path = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-W",
-                "ignore",
-                "-c",
-                RUNNER,
-                preset,
-                faults,
-                str(MESSAGES),
-                str(seeds),
-            ],
-            env=os.environ | {"PYTHONPATH": path},
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        return json.loads(done.stdout) if done.stdout else None
+def line(bug: Bug, found: Found | None, seconds: float) -> str:
+    """For who watches."""
+    if found is None:
+        return f"{bug.name:64} MISSED  [{seconds:.0f} s]"
+    (preset, faults), promise = found.setting, found.promise
+    return f"{bug.name:64} {found.seed + 1:4} {promise} ({preset}, {faults})  [{seconds:.0f} s]"
 
 
-def plant(bug: Bug, brokers: Path) -> None:
-    """Change the copy."""
-    file = brokers / bug.file
-    text = file.read_text(encoding="utf-8")
-    assert text.count(bug.old) == 1, bug.name
-    file.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+def row(bug: Bug, found: Found | None) -> str:
+    """For docs/testing.md."""
+    if found is None:
+        return f"| {bug.name} | missed | | |"
+    preset, faults = found.setting
+    return f"| {bug.name} | {found.seed + 1} | {found.promise} | {preset}, {faults} |"
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(main())

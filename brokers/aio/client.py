@@ -11,6 +11,7 @@ was not handed out is still there, a publication that waited for the window is n
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import ssl as tls
 from collections import Counter
@@ -31,9 +32,9 @@ from brokers.errors import (
 )
 from brokers.greetings import ClientHello
 from brokers.handshake import Handshake
-from brokers.messages import FromClient, Policy, Subscribe, Welcome
+from brokers.messages import Ask, FromClient, Policy, Subscribe, Welcome
 from brokers.settings import Settings
-from brokers.wire import Speaker
+from brokers.wire import Speaker, encode
 from matchengine import Filter
 
 __all__ = ["Client", "connect"]
@@ -70,7 +71,12 @@ def connect(
         raise ConfigurationError(f"limit is 1 or more, not {limit}")
     if token and ssl is None and not is_loopback(at.host):
         raise ConfigurationError(f"a token goes to {at} through TLS only: give ssl")
-    return Client(at, ClientHello(name, token or "", policy, limit), ssl, retry)
+    hello = ClientHello(name, token or "", policy, limit)
+    try:
+        encode(hello)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    return Client(at, hello, ssl, retry)
 
 
 class Client:
@@ -82,6 +88,7 @@ class Client:
         """See `connect`."""
         self.bounds = Bounds()
         self.counters: Counter[str] = Counter()
+        self.connections: set[Connection] = set()
         self._at, self._hello, self._ssl, self._retry = at, hello, ssl, retry
         self._state = ClientState()
         self._window = Settings().client_window
@@ -126,10 +133,12 @@ class Client:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-        if (connection := self._connection) is not None:
-            self._flush()
+        self._flush()
+        connections = list(self.connections)
+        for connection in connections:
             connection.end("the client closes")
-            self._flush()
+        self._flush()
+        for connection in connections:
             await asyncio.wait([connection.closed])
         self._settle(ConnectionLost("the client is closed"))
 
@@ -251,7 +260,11 @@ class Client:
     # ---- questions ------------------------------------------------------------------------------
 
     async def ask(self, what: str, **arguments: Any) -> str:
-        """Ask the broker about itself: "status", "explain" or "audit". Returns JSON."""
+        """Ask the broker about itself: "status", "explain" or "audit". Returns JSON.
+
+        Raises ValueError for what it does not understand.
+        """
+        encode(Ask(0, what, json.dumps(arguments)))  # what cannot travel is refused here
         return await self._request(self._state.ask(what, arguments))
 
     # ---- what the connection says ---------------------------------------------------------------
@@ -272,6 +285,10 @@ class Client:
         answered = state.receive(word)
         if answered is not None:
             self._answered(answered)
+
+    def heard_all(self, connection: Connection) -> None:
+        """Wake who waits for what came."""
+        state = self._state
         for number in [n for n in self._arrivals if state.queues.get(n)]:
             self._wake(number)
         self._changed()

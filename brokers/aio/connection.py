@@ -37,8 +37,11 @@ class Bounds:
     clients: int = 10_000
     #: Connections that the kernel keeps until we take them.
     backlog: int = 1_024
-    #: Bytes that may wait for another end that does not read them.
+    #: Bytes that may wait for a client that does not read them.
     unread: int = 64 << 20
+    #: The same for a broker: a whole table may be on its way. One that is dead says nothing, and is
+    #: cut for that.
+    unread_by_peers: int = 1 << 30
     #: Who was said goodbye to has so many seconds to read it.
     goodbye_within: float = 1.0
     #: Seconds until a broker is dialled again: from, growing twofold, to.
@@ -51,12 +54,16 @@ class Owner(Protocol):
 
     bounds: Bounds
     counters: Counter[str]
+    connections: set[Connection]  #: all whose sockets are open
 
     def up(self, connection: Connection) -> Speaker:
         """The handshake is through. Returns who speaks from now on."""
 
     def heard(self, connection: Connection, word: Any) -> None:
         """A word came. May raise `ProtocolError`."""
+
+    def heard_all(self, connection: Connection) -> None:
+        """These were the words that have arrived."""
 
     def down(self, connection: Connection, reason: str) -> None:
         """A connection that was up is over."""
@@ -88,11 +95,13 @@ class Connection(asyncio.Protocol):
         self._make_handshake = handshake
         self._decoder = Decoder(Speaker.STRANGER)
         self._outgoing: list[bytes] = []
+        self._most_unread = owner.bounds.unread
 
     # ---- what the event loop says ---------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open, and TLS stands where there is any."""
+        self.owner.connections.add(self)
         self.transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
         self.certificate = transport.get_extra_info("peercert") or None
         _keep_alive(transport.get_extra_info("socket"))
@@ -115,6 +124,8 @@ class Connection(asyncio.Protocol):
                     self._greet(word)
                 if self._has_ended():
                     break
+            if self.is_up:
+                self.owner.heard_all(self)
         except ProtocolError as error:
             self.owner.counters["protocol errors"] += 1
             self.end(str(error), farewell=True)
@@ -125,6 +136,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self.end(str(exc) if exc else "the other end closed the connection")
+        self.owner.connections.discard(self)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -149,7 +161,7 @@ class Connection(asyncio.Protocol):
         if self._outgoing and not self.transport.is_closing():
             parts = self._outgoing
             self.transport.write(b"".join(parts) if len(parts) > 1 else parts[0])
-            if self.congested and self.transport.get_write_buffer_size() > self.owner.bounds.unread:
+            if self.congested and self.transport.get_write_buffer_size() > self._most_unread:
                 self.owner.counters["cut: does not read"] += 1
                 self.end("does not read what is sent to it")
                 self.transport.abort()
@@ -182,7 +194,10 @@ class Connection(asyncio.Protocol):
             self.send(greeting)
         if self.handshake.state is State.UP:
             self.is_up = True
-            self._decoder.expect(self.owner.up(self))
+            speaker = self.owner.up(self)
+            self._decoder.expect(speaker)
+            if speaker is Speaker.PEER:
+                self._most_unread = self.owner.bounds.unread_by_peers
             if not self.greeted.done():
                 self.greeted.set_result(None)
         elif self.handshake.state is State.CLOSED:

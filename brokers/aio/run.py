@@ -8,14 +8,16 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-__all__ = ["chunks", "run"]
+__all__ = ["chunks", "loop_factory", "run", "sleep"]
+
+sleep = asyncio.sleep
 
 CHUNK = 1 << 18
 
 
 def run(main: Callable[[], Coroutine[Any, Any, int]], interrupted: int = 0) -> int:
     """Run `main` and return its exit code; `interrupted` if SIGINT or SIGTERM ended it."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_until_signal(main, interrupted))
 
 
@@ -50,8 +52,8 @@ async def chunks(file: int) -> AsyncIterator[bytes]:
         yield data
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """That of uvloop, where it is installed."""
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes event loops. That of uvloop, where it is installed."""
     try:
         import uvloop  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:

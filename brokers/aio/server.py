@@ -24,7 +24,6 @@ import socket
 import ssl
 from collections import Counter, deque
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import count
 from typing import Any, Protocol
 
@@ -35,7 +34,7 @@ from brokers.effects import Effect, Save, Send
 from brokers.errors import BrokerError, ProtocolError
 from brokers.greetings import BrokerHello, ClientHello
 from brokers.handshake import Handshake
-from brokers.messages import ClientDown, ClientUp, LinkDown, LinkUp, Message
+from brokers.messages import ClientDown, ClientUp, LinkDown, LinkUp, Message, Publish
 from brokers.security import Credentials, Refusal
 from brokers.store import Store
 from brokers.wire import Speaker
@@ -76,6 +75,7 @@ class Server:
         self.node = node
         self.bounds = bounds or Bounds()
         self.counters = node.counters
+        self.connections: set[Connection] = set()
         self.credentials = credentials
         loop = asyncio.get_running_loop()
         #: Gets an exception when the broker cannot go on.
@@ -92,6 +92,8 @@ class Server:
         self._inbox: deque[tuple[str, Message]] = deque()
         self._busy = False
         self._saves: list[Save] = []
+        self._held: list[bytes] = []  # publications of the connection that is being read
+        self._held_first, self._held_by = 0, ""
         self._unflushed: dict[Connection, None] = {}
         self._flush_is_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -126,17 +128,14 @@ class Server:
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
-        while self._listeners:
-            listener = self._listeners.pop()
-            self._loop.remove_reader(listener)
-            listener.close()
+        self._stop_listening()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        connections = list(self._known.values())
+        connections = list(self.connections)
         for connection in connections:
             connection.end("the broker shuts down")
         self._flush()
@@ -146,6 +145,12 @@ class Server:
             await asyncio.wait([connection.closed])
         if not self.failed.done():
             self.failed.cancel()
+
+    def _stop_listening(self) -> None:
+        while self._listeners:
+            listener = self._listeners.pop()
+            self._loop.remove_reader(listener)
+            listener.close()
 
     # ---- connections ----------------------------------------------------------------------------
 
@@ -210,7 +215,7 @@ class Server:
                 self._admit(hello, connection, for_peers)
             except Refusal as refusal:
                 self.counters["refused: credentials"] += 1
-                LOG.warning("refused %r: %s", hello.name or "a client", refusal)
+                LOG.info("refused %r: %s", hello.name or "a client", refusal)
                 return str(refusal)
             if isinstance(hello, ClientHello) and self._clients >= self.bounds.clients:
                 self.counters["refused: too many clients"] += 1
@@ -262,11 +267,27 @@ class Server:
         return Speaker.PEER
 
     def heard(self, connection: Connection, word: Any) -> None:
-        """Give the node a word."""
-        self._tell(connection.address, word)
+        """Give the node a word; publications that arrived together are one, however they came."""
+        if type(word) is Publish:
+            if self._held and word.first != self._held_first + len(self._held):
+                self.heard_all(connection)
+            if not self._held:
+                self._held_first, self._held_by = word.first, connection.address
+            self._held += word.bodies
+        else:
+            self.heard_all(connection)
+            self._tell(connection.address, word)
+
+    def heard_all(self, connection: Connection) -> None:
+        """Give the node what was held back while bytes of this connection were read."""
+        if self._held:
+            publish = Publish(self._held_first, tuple(self._held))
+            self._held.clear()
+            self._tell(self._held_by, publish)
 
     def down(self, connection: Connection, reason: str) -> None:
         """Tell the node who is gone, unless it said so itself."""
+        self.heard_all(connection)
         hello = connection.handshake.peer
         if isinstance(hello, ClientHello):
             self._clients -= 1
@@ -292,7 +313,7 @@ class Server:
         """Let the node do what is due."""
         self._timer, self._timer_at = None, math.inf
         try:
-            if (now := self._loop.time()) >= self.node.deadline:
+            if not self.failed.done() and (now := self._loop.time()) >= self.node.deadline:
                 self._do(self.node.tick(now))
         except Exception as error:
             self._fail(error)
@@ -307,7 +328,7 @@ class Server:
 
     def _work(self) -> None:
         """Give the node all that waits for it, one message at a time."""
-        if self._busy:
+        if self._busy or self.failed.done():
             return
         self._busy = True
         inbox, receive, time = self._inbox, self.node.receive, self._loop.time
@@ -383,9 +404,17 @@ class Server:
 
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():
+            known = isinstance(error, BrokerError)  # anything else is a mistake in here
+            LOG.critical("the broker ends: %s", error, exc_info=None if known else error)
             self.failed.set_exception(error)
-            with suppress(Exception):
-                self.failed.exception()  # somebody may look; nobody has to
+            self.failed.exception()  # somebody may look; nobody has to
+            self._loop.call_soon(self._collapse)
+
+    def _collapse(self) -> None:
+        """Leave everybody, in the middle of a word: they notice, and go elsewhere."""
+        self._stop_listening()
+        for connection in list(self.connections):
+            connection.transport.abort()
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = self._loop.create_task(coroutine)

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from brokers.aio.run import sleep
 from brokers.cli.common import add_connection, add_proofs, address, client_of, run_command
 from matchengine import EventError, Matcher
 from matchengine.cli.command import Commands, add_json, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, complain
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "as_lines"]
 
 
 def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -26,6 +27,12 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_connection(parser)
     add_json(parser)
+    parser.add_argument(
+        "--over",
+        metavar="SECONDS",
+        type=_seconds,
+        help="ask twice, and print what grew per second as `rates`",
+    )
     parser = new_command(
         commands,
         "route",
@@ -65,7 +72,13 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
 def _status(arguments: argparse.Namespace) -> int:
     async def main() -> int:
         async with client_of(arguments) as client:
-            _print(await client.ask("status"), arguments.json)
+            answer = await client.ask("status")
+            if arguments.over is not None:
+                await sleep(arguments.over)
+                before, now = json.loads(answer), json.loads(await client.ask("status"))
+                now["rates"] = dict(_rates(before, now, arguments.over))
+                answer = json.dumps(now)
+            _print(answer, arguments.json)
         return OK
 
     return run_command(main)
@@ -125,11 +138,29 @@ def _compare(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]
             yield {"from": name, "to": neighbour, "verdict": verdict, "entries": entries}
 
 
+def _rates(before: Any, now: Any, seconds: float, path: str = "") -> Iterator[tuple[str, float]]:
+    """How much every number grew per second, those apart that did not."""
+    for key, value in now.items():
+        place = f"{path}{key}"
+        old = before.get(key) if isinstance(before, dict) else None
+        if isinstance(value, dict):
+            yield from _rates(old, value, seconds, f"{place}.")
+        elif isinstance(value, int) and isinstance(old, int) and value > old:
+            yield place, round((value - old) / seconds, 3)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 86_400:
+        raise ValueError
+    return seconds
+
+
 def _print(answer: str, as_json: bool) -> None:
-    Output().write([answer] if as_json else _lines(json.loads(answer), ""))
+    Output().write([answer] if as_json else as_lines(json.loads(answer)))
 
 
-def _lines(value: Any, indent: str) -> Iterator[str]:
+def as_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """JSON for people: a line for a value, an indented block for what has parts."""
     for key, one in value.items():
         parts = one if isinstance(one, dict) else {}
@@ -139,7 +170,7 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
                 yield f"{indent}  - " + ", ".join(f"{k}: {v}" for k, v in part.items())
         elif parts:
             yield f"{indent}{key}:"
-            yield from _lines(parts, indent + "  ")
+            yield from as_lines(parts, indent + "  ")
         elif isinstance(one, list | dict):
             yield f"{indent}{key}: " + (", ".join(map(str, one)) or "none")
         else:

@@ -16,10 +16,15 @@ asks (Probe), behind the events and on their path: what the taker has not got by
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
 from brokers.messages import Credit, Event, Probe
 
 __all__ = ["Flow"]
+
+_STREAM = itemgetter(0, 1)  # source and incarnation of an event
 
 #: A source that is stopped asks after so many seconds, and again after as many.
 _ASK_AFTER = 1.0
@@ -69,17 +74,27 @@ class Flow:
         return not self._full
 
     @property
+    def room(self) -> int:
+        """So many events may go on at least, whoever wants them; 0 if it is not open."""
+        if self._full:
+            return 0
+        return min(
+            [self._window - len(taker.under_way) for taker in self._takers.values()],
+            default=self._window,
+        )
+
+    @property
     def full(self) -> tuple[str, ...]:
         """The takers that publishers wait for."""
         return tuple(self._full)
 
-    def sent(self, takers: tuple[str, ...], sequence: int) -> None:
-        """An event of ours is on its way to these brokers."""
+    def sent(self, takers: tuple[str, ...], sequences: Iterable[int]) -> None:
+        """Events of ours are on their way to these brokers."""
         for name in takers:
             taker = self._takers.get(name)
             if taker is None:
                 taker = self._takers[name] = _Taker()
-            taker.under_way.append(sequence)
+            taker.under_way.extend(sequences)
             if len(taker.under_way) >= self._window:
                 self._full[name] = None
 
@@ -114,13 +129,15 @@ class Flow:
 
     # ---- as a taker ---------------------------------------------------------------------------
 
-    def received(self, event: Event) -> None:
-        """An event is here, and whoever wants it here has it."""
-        source = self._source(event.source, event.incarnation)
-        source.latest = max(source.latest, event.sequence)
-        source.owed += 1
-        if source.owed >= self._share and not source.held_by:
-            self._give(event.source, source)
+    def received(self, events: Iterable[Event]) -> None:
+        """Events are here, and whoever wants them here has them."""
+        for (name, incarnation), run in groupby(events, _STREAM):
+            sequences = [event.sequence for event in run]
+            source = self._source(name, incarnation)
+            source.latest = max(source.latest, *sequences)
+            source.owed += len(sequences)
+            if source.owed >= self._share and not source.held_by:
+                self._give(name, source)
 
     def _source(self, name: str, incarnation: int) -> _Source:
         source = self._sources.get(name)

@@ -13,29 +13,34 @@ All deliver to subscriptions here by the same match that finds the other brokers
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.messages import Addressed, Event
 from brokers.overlay.meeting import keys_of_event, owners, roots
 from brokers.overlay.routes import Routes
+from matchengine import EventError
 
 __all__ = ["PLANES", "Plane"]
 
 #: What a match finds: mask of brokers, and subscriptions here.
 Found = tuple[int, list[int]]
+#: Events, and the subscriptions here that want each.
+Wanted = list[tuple[Event, list[int]]]
 
 
 class Plane:
     """Where events go from this broker; what is to be sent collects in `events` and `addressed`."""
 
+    at_once = 1  #: events that `publish` takes in one call
+
     def __init__(
         self,
         routes: Routes,
         up: Container[str],
-        find: Callable[[Event], Found],
-        deliver: Callable[[Event, list[int]], None],
+        find: Callable[[Sequence[Event]], list[Found]],
+        deliver: Callable[[Wanted], None],
         duplicates: Duplicates,
         counters: Counter[str],
         key: str,
@@ -51,12 +56,15 @@ class Plane:
         self.events: dict[str, list[Event]] = {}
         self.addressed: list[tuple[str, Addressed]] = []
 
-    def publish(self, event: Event) -> int:
-        """An event of this broker; return the mask of the brokers that will consume it."""
+    def publish(self, events: Sequence[Event]) -> list[int]:
+        """Events of this broker, `at_once` at most; return the masks of who will consume each.
+
+        Raises EventError, before anything is sent.
+        """
         raise TypeError(f"{type(self).__name__} sends no events")
 
-    def arrive(self, event: Event, sender: str) -> None:
-        """An event from a neighbour that does not say where it is to go."""
+    def arrive(self, events: Sequence[Event], sender: str) -> None:
+        """Events from a neighbour that does not say where they are to go."""
         raise ProtocolError("events of this preset say where they are to go")
 
     # ---- common parts -------------------------------------------------------------------------
@@ -67,6 +75,21 @@ class Plane:
             self.counters["duplicates"] += 1
             return False
         return self.duplicates.first(event)
+
+    def found(self, events: Sequence[Event]) -> Iterator[tuple[Event, Found]]:
+        """What a match finds for those that have not been here; what cannot be read is dropped."""
+        fresh = [event for event in events if self.fresh(event)]
+        try:
+            return zip(fresh, self.find(fresh), strict=True)
+        except EventError:
+            return iter([pair for event in fresh for pair in self._found_one(event)])
+
+    def _found_one(self, event: Event) -> list[tuple[Event, Found]]:
+        try:
+            return [(event, self.find([event])[0])]
+        except EventError:
+            self.counters["dropped: unreadable"] += 1
+            return []
 
     def spread(self, event: Event, mask: int, sender: str | None) -> None:
         """Send it into the branches of its source's tree in which a broker of the mask is."""
@@ -103,7 +126,7 @@ class Plane:
             if message.meet:
                 self.meet(message.event)
             elif self.duplicates.first(message.event):
-                self.deliver(message.event, self.find(message.event)[1])
+                self.deliver([(message.event, self.find([message.event])[0][1])])
             mask &= ~self.own
         if mask and message.hops:
             self.address(message.event, mask, meet=message.meet, hops=message.hops - 1)
@@ -112,9 +135,9 @@ class Plane:
 
     def meet(self, event: Event) -> int:
         """Match the event here, for everybody, and address it to whom it concerns."""
-        mask, here = self.find(event)
+        [(mask, here)] = self.find([event])
         if here and self.duplicates.first(event):
-            self.deliver(event, here)
+            self.deliver([(event, here)])
         mask &= ~self.own
         if mask:
             self.address(event, mask, meet=False, hops=len(self.routes.current.brokers))
@@ -124,81 +147,86 @@ class Plane:
 class Filtered(Plane):
     """Matched at every hop."""
 
-    def publish(self, event: Event) -> int:
-        """See Plane."""
-        mask, here = self.find(event)
-        if mask:
-            self.spread(event, mask, None)
-        if here:
-            self.deliver(event, here)
-            mask |= self.own
-        return mask
+    at_once = 1_024
 
-    def arrive(self, event: Event, sender: str) -> None:
+    def publish(self, events: Sequence[Event]) -> list[int]:
         """See Plane."""
-        if self.fresh(event):
-            mask, here = self.find(event)
+        masks: list[int] = []
+        wanted: Wanted = []
+        for event, (mask, here) in zip(events, self.find(events), strict=True):
+            if mask:
+                self.spread(event, mask, None)
+            if here:
+                wanted.append((event, here))
+                mask |= self.own
+            masks.append(mask)
+        if wanted:
+            self.deliver(wanted)
+        return masks
+
+    def arrive(self, events: Sequence[Event], sender: str) -> None:
+        """See Plane."""
+        wanted: Wanted = []
+        for event, (mask, here) in self.found(events):
             if mask:
                 self.spread(event, mask, sender)
             if here:
-                self.deliver(event, here)
+                wanted.append((event, here))
+        if wanted:
+            self.deliver(wanted)
 
 
-class Upward(Filtered):
+class Upward(Plane):
     """Matched at every hop; where the root is, it goes unasked."""
 
-    def spread(self, event: Event, mask: int, sender: str | None) -> None:
+    def publish(self, events: Sequence[Event]) -> list[int]:
         """See Plane."""
-        super().spread(event, mask | roots(self.routes), sender)
-
-    def publish(self, event: Event) -> int:
-        """See Plane."""
-        mask, here = self.find(event)
-        self.spread(event, mask, None)
-        if here:
-            self.deliver(event, here)
-        return roots(self.routes)
-
-    def arrive(self, event: Event, sender: str) -> None:
-        """See Plane."""
-        if self.fresh(event):
-            mask, here = self.find(event)
-            self.spread(event, mask, sender)
+        root = roots(self.routes)
+        for event, (mask, here) in zip(events, self.find(events), strict=True):
+            self.spread(event, mask | root, None)
             if here:
-                self.deliver(event, here)
+                self.deliver([(event, here)])
+        return [root] * len(events)
+
+    def arrive(self, events: Sequence[Event], sender: str) -> None:
+        """See Plane."""
+        root = roots(self.routes)
+        for event, (mask, here) in self.found(events):
+            self.spread(event, mask | root, sender)
+            if here:
+                self.deliver([(event, here)])
 
 
 class Flooding(Plane):
     """Everywhere."""
 
-    def publish(self, event: Event) -> int:
+    def publish(self, events: Sequence[Event]) -> list[int]:
         """See Plane."""
-        self._flood(event, None)
-        here = self.find(event)[1]
-        if here:
-            self.deliver(event, here)
-        return self.routes.mask(self.routes.current.brokers)
+        for event, (_, here) in zip(events, self.find(events), strict=True):
+            self._flood(event, None)
+            if here:
+                self.deliver([(event, here)])
+        return [self.routes.mask(self.routes.current.brokers)] * len(events)
 
     def _flood(self, event: Event, sender: str | None) -> None:
         for neighbour in self.routes.current.neighbours[self.routes.name]:
             if neighbour != sender:
                 self._send(neighbour, event)
 
-    def arrive(self, event: Event, sender: str) -> None:
+    def arrive(self, events: Sequence[Event], sender: str) -> None:
         """See Plane."""
-        if self.fresh(event):
+        for event, (_, here) in self.found(events):
             self._flood(event, sender)
-            here = self.find(event)[1]
             if here:
-                self.deliver(event, here)
+                self.deliver([(event, here)])
 
 
 class Explicit(Plane):
     """Matched at the source."""
 
-    def publish(self, event: Event) -> int:
+    def publish(self, events: Sequence[Event]) -> list[int]:
         """See Plane."""
-        return self.meet(event)
+        return [self.meet(event) for event in events]
 
 
 class Meeting(Plane):
@@ -208,8 +236,12 @@ class Meeting(Plane):
         """Where it has to go first."""
         return owners(self.routes, keys_of_event(event.body, self.key))
 
-    def publish(self, event: Event) -> int:
+    def publish(self, events: Sequence[Event]) -> list[int]:
         """See Plane."""
+        return [self._publish(event) for event in events]
+
+    def _publish(self, event: Event) -> int:
+        self.find([event])  # or the publisher would not hear that it cannot be read
         mask = self.owners(event)
         others = mask & ~self.own
         if others:

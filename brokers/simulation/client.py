@@ -208,8 +208,6 @@ class Client:
         elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Lost):
-            if self.policy == "block" and message.reason.startswith("queue"):
-                raise Failure("queue", f"{self} lets publishers wait, and lost events: {message}")
             self._oracle.counted_drop(self, message.reason, message.total)
         elif isinstance(message, Failed):
             asked = self.requests.get(message.request)

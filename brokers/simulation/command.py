@@ -14,6 +14,7 @@ from typing import Any
 from brokers.presets import PRESETS
 from brokers.simulation.coverage import missing
 from brokers.simulation.faults import FAULTS
+from brokers.simulation.figures.command import add_arguments, show
 from brokers.simulation.graph import SHAPES
 from brokers.simulation.many import run_many
 from brokers.simulation.run import Options, Result
@@ -36,7 +37,7 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
         "Simulate an overlay of brokers with clients that come, subscribe, publish and leave; "
         "check every promise; exit with 1 if one is broken. The same seed is the same history.",
     )
-    parser.add_argument("preset", metavar="PRESET", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("preset", metavar="PRESET", nargs="?", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument(
         "--brokers", type=_number(1, 999), default=DEFAULTS.brokers, metavar="N",
         help=f"how many brokers ({DEFAULTS.brokers})",
@@ -59,6 +60,7 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
         "--jobs", type=_number(1, 1_024), metavar="N", help="processes (one for each core)"
     )
     add_json(parser)
+    add_arguments(parser)
 
 
 def _number(low: int, high: int) -> Any:
@@ -93,6 +95,12 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.figure is not None:
+        return show(arguments)
+    if arguments.plot:
+        arguments.wrong_usage("--plot goes with --figure")
+    if arguments.preset is None:
+        arguments.wrong_usage(f"name a preset ({', '.join(PRESETS)}) or a --figure")
     if arguments.preset not in PRESETS:
         arguments.wrong_usage(f"no preset {arguments.preset!r}: one of {', '.join(PRESETS)}")
     options, output = _options(arguments), Output()

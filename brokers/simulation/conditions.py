@@ -35,7 +35,9 @@ class Condition(NamedTuple):
     """One attribute must have one of some values."""
 
     attribute: str
-    kind: str  #: "=", "in", "range" (from the first up to, not including, the second), "prefix"
+    #: "=", "in", "range" (from the first up to, not including, the second), "between" (both
+    #: included), "prefix"
+    kind: str
     values: tuple[Value, ...]
 
 
@@ -53,6 +55,8 @@ def holds(condition: Condition, value: Value | None) -> bool:
         return str(value).startswith(str(condition.values[0]))
     low, high = condition.values
     assert isinstance(value, int)
+    if condition.kind == "between":
+        return int(low) <= value <= int(high)
     return int(low) <= value < int(high)
 
 
@@ -70,6 +74,8 @@ def _text_of_one(condition: Condition) -> str:
     name, kind, values = condition
     if kind == "range":
         return f"{name} >= {values[0]} AND {name} < {values[1]}"
+    if kind == "between":
+        return f"{name} BETWEEN {values[0]} AND {values[1]}"
     constants = ", ".join(
         f"'{value}'" if isinstance(value, str) else str(value) for value in values
     )
@@ -96,10 +102,12 @@ def _draw_condition(name: str, chance: Chance) -> Condition:
         return Condition(name, "in", tuple(sorted(chosen, key=domain.index)))
     if name == "s":
         return Condition(name, "prefix", (chance.pick(("u", "uv", "v")),))
-    # Ranges begin and end on a lattice: they nest, and the next one begins where one ends.
+    # Ranges begin and end on a lattice: they nest, and the next one begins where one ends. Those
+    # that include both ends merge there; the others are two conditions, and do not.
     width = chance.pick((2, 4, 4, 8)) if len(domain) > 8 else 2
     low = width * chance.whole(0, len(domain) // width - 1)
-    return Condition(name, "range", (low, low + width))
+    kind_of_range = "between" if chance.happens(0.5) else "range"
+    return Condition(name, kind_of_range, (low, low + width))
 
 
 def draw_values(chance: Chance, within: Conjunction = ()) -> dict[str, Value]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from brokers.messages import Delivery, Event
@@ -101,9 +101,15 @@ class Published:
 class Oracle:
     """The judge of one run. Everything it finds is raised as `Failure`."""
 
-    def __init__(self, agenda: Agenda, windows: Windows, tree: int) -> None:
-        """While all is well, an event may cross `tree` links."""
+    def __init__(
+        self, agenda: Agenda, windows: Windows, tree: int, *, in_order: bool = True
+    ) -> None:
+        """While all is well, an event may cross `tree` links.
+
+        `in_order`: while all is well, no event of a publisher overtakes another.
+        """
         self._tree = tree
+        self._in_order = in_order
         self.watched: bytes | None = None  #: the event whose story is wanted
         self.tell: Callable[[float, str], None] = lambda now, what: None
         self.counts: Counter[str] = Counter()
@@ -217,12 +223,17 @@ class Oracle:
         if not published.allowed:
             raise Failure("adverts", f"taken, and no advert matches: {_text(published)}")
         published.taken = self._agenda.now
-        published.owed = self._index.find(published.values)
+        published.owed = self.wanting(published.values)
+        self.counts["taken"] += 1
+
+    def wanting(self, values: Values) -> int:
+        """Bits of the wishes that an event taken now must be delivered to."""
+        found = self._index.find(values)
         for wish in self._changing.values():
             both = (wish.settled, wish.filters[-1].conjunction)
-            if all(one is not None and matches(one, published.values) for one in both):
-                published.owed |= wish.bit
-        self.counts["taken"] += 1
+            if all(one is not None and matches(one, values) for one in both):
+                found |= wish.bit
+        return found
 
     def refused(self, published: Published, error: str) -> None:
         """A publisher was told that its event is not taken."""
@@ -291,14 +302,22 @@ class Oracle:
     def counted_drop(self, client: Client, reason: str, total: int) -> None:
         """A client is told how many deliveries to it were dropped.
 
-        Who has them wait in its queue loses none, while all is well. While ways change, order may
-        forbid a delivery: a later event has taken a shorter way.
+        Who has them wait in its queue loses none there. While ways change, order may forbid a
+        delivery: a later event has taken a shorter way.
         """
-        if client.policy == "block" and self._windows.calm(self._agenda.now):
+        calm = self._in_order and self._windows.calm(self._agenda.now)
+        if client.policy == "block" and (calm or reason.startswith("queue")):
             raise Failure("queue", f"{client} has lost {total}: {reason}")
         self._drops[client.number, client.connections, reason] = total
 
     # ---- judgement ----
+
+    def settled_since(self, since: float) -> Iterator[tuple[Published, set[str]]]:
+        """What was published since then and taken, and the brokers whose clients must get it."""
+        for published in self._unjudged:
+            if published.published >= since and published.taken < math.inf:
+                wishes = [wish for wish in self._wishes if published.owed & wish.bit]
+                yield published, {wish.client.process.name for wish in wishes}
 
     def check_answers(self, clients: Iterable[Client]) -> None:
         """Has anybody waited for too long?"""

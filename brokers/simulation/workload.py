@@ -150,7 +150,8 @@ class Workload:
     def burst(self, client: Client, events: int) -> None:
         """A client publishes a lot at once."""
         if client.is_here:
-            self._publish(client, events)
+            room = self._settings.client_window - len(client.unanswered)
+            self._publish(client, min(events, room))
 
     def calm_down(self, client: Client) -> None:
         """A client ends all subscriptions at once, but a few."""

@@ -12,7 +12,7 @@ import pytest
 from broker_kit import Raw, in_loop, take, until
 from brokers import Bounds, Broker, connect
 from brokers.greetings import Accept, BrokerHello, ClientHello, Goodbye
-from brokers.messages import Frame, Ping, Publish, Subscribe, Summary, Welcome
+from brokers.messages import Consumed, Frame, Ping, Publish, Subscribe, Summary, Welcome
 from brokers.wire import Speaker, encode
 
 SOON = Bounds(handshake_within=0.1)
@@ -125,6 +125,17 @@ async def test_clients_may_not_speak_as_brokers() -> None:
         raw.say(encode(Frame(1, 1, Summary(()))))
         assert isinstance(await raw.hear(), Goodbye)
         await raw.close()
+
+
+@in_loop
+async def test_what_strangers_say_makes_no_counters() -> None:
+    async with Broker("a") as broker:
+        for number in range(1, 6):
+            raw = await client_of(broker)
+            raw.say(Consumed(number))
+            assert isinstance(await raw.hear(), Goodbye)
+            await raw.close()
+        assert broker.counters == {"disconnected: broke the protocol": 5}
 
 
 @in_loop

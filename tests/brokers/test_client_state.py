@@ -271,6 +271,6 @@ def test_errors_by_name(name: str, kind: type[Exception]) -> None:
 def test_bodies() -> None:
     assert body_of({"a": "ä", "b": [1, 2.5]}) == '{"a":"ä","b":[1,2.5]}'.encode()
     assert body_of(b"{}") == body_of("{}") == body_of(bytearray(b"{}")) == b"{}"
-    for wrong in ({"a": float("inf")}, {"a": object()}, {"a": "\ud800"}):
+    for wrong in ({"a": float("inf")}, {"a": object()}, {"a": "\ud800"}, b" " * (1 + (16 << 20))):
         with pytest.raises(EventError):
             body_of(wrong)

@@ -129,6 +129,19 @@ async def test_refused_publications() -> None:
 
 
 @in_loop
+async def test_adverts_that_are_too_much_for_a_frame_become_one() -> None:
+    async with Broker("a") as a, Broker("b", peers=[str(a.address)]) as b, client(b) as one:
+        await until(lambda: a.status()["links"])
+        for number in range(3):
+            await one.advertise(f"s = '{number}{'x' * 500_000}'")
+        assert b.status()["adverts"]["b"] == ["TRUE"]
+        await one.publish({"s": "0"})
+        with pytest.raises(NotAdvertised):  # to its client, the broker remembers each
+            await one.drain()
+        assert list(a.status()["links"]) == ["b"]
+
+
+@in_loop
 async def test_a_named_client_finds_what_it_left_behind(tmp_path: Path) -> None:
     store = str(tmp_path / "a.db")
     async with Broker("a", store=store) as broker:
@@ -271,6 +284,27 @@ async def test_a_reader_that_is_slow_makes_publishers_wait() -> None:
 
 
 @in_loop
+async def test_a_window_of_large_events_is_more_than_a_frame_holds() -> None:
+    async with (
+        Broker("a", peers=["127.0.0.1:9"], settings=Settings(patience=1_000.0)) as a,
+        client(a) as wants,
+        client(a) as says,
+    ):
+        # Nothing is taken until the peer is there, and then everything at once.
+        asking = asyncio.create_task(wants.subscribe(""))
+        pad = "x" * 100_000
+        for number in range(400):
+            await says.publish({"n": number, "pad": pad})
+        await until(lambda: a.status()["clients"][says.name]["waiting"] == 400)
+        async with Broker("b", peers=[str(a.address)]) as b, client(b) as far:
+            there = await far.subscribe("")
+            here = await asking
+            near, remote = await asyncio.gather(take(here, 400), take(there, 400))
+            assert [event["n"] for event in near] == list(range(400))
+            assert [event["n"] for event in remote] == list(range(400))
+
+
+@in_loop
 async def test_what_is_dropped_is_counted() -> None:
     async with (
         Broker("a") as broker,
@@ -341,6 +375,8 @@ async def test_questions() -> None:
         assert '"broker": "a"' in await one.ask("status")
         with pytest.raises((ValueError, RequestRefused), match="status"):
             await one.ask("nonsense")
+        with pytest.raises(ValueError, match="name"):
+            await one.ask("x" * 256)
 
 
 @in_loop
@@ -363,6 +399,10 @@ async def test_a_client_that_sends_nonsense_is_the_only_one_to_go() -> None:
         {"address": "::1:7001"},
         {"policy": "whatever"},
         {"limit": 0},
+        {"limit": 1 << 32},
+        {"name": "#1"},
+        {"name": "x" * 256},
+        {"token": "x" * 5_000},
         {"address": "192.0.2.1:7001", "token": "secret"},
     ],
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import pytest
+import trustme
 
 from broker_kit import Process
+from brokers.cli.status import as_lines
 from command_kit import Command, command_fixture  # noqa: F401
 
 EVENTS = "".join(f'{{"n": {number}}}\n' for number in range(5)).encode()
@@ -88,6 +93,45 @@ def test_bad_lines(one: str, command: Command) -> None:
         said = publish(b'{"n": 1}\n{"n": 5}\n', "--advertise", "n > 3", "--skip-bad")
         assert said.startswith("<stdin>:1: no advert")
         assert sub.line() == {"n": 5}
+
+
+def test_rates(one: str, command: Command) -> None:
+    with Process("pub", "--broker", one, "-", stdin=subprocess.PIPE) as pub:
+        feed = threading.Thread(target=feed_for_ever, args=[pub.process.stdin])
+        feed.start()
+        published = None
+        while not published:  # it may not have begun
+            (found,) = command("status", "--broker", one, "--json", "--over", "0.05").out
+            published = found["rates"].get("counters.published")
+        assert published > 0
+        pub.process.kill()
+        feed.join()
+
+
+def feed_for_ever(stream: IO[str]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            stream.write("{}\n" * 1_000)
+
+
+def test_status_for_people() -> None:
+    answer = {
+        "broker": "a",
+        "links": {"b": {"joined": True}},
+        "clients": {},
+        "why": [{"filter": "n > 1", "for": "b"}],
+        "brokers": ["a", "b"],
+    }
+    assert list(as_lines(answer)) == [
+        "broker: a",
+        "links:",
+        "  b:",
+        "    joined: True",
+        "clients: none",
+        "why:",
+        "  - filter: n > 1, for: b",
+        "brokers: a, b",
+    ]
 
 
 def test_a_closed_pipe_ends_a_subscriber_well(one: str, command: Command) -> None:
@@ -211,3 +255,25 @@ def test_nobody_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None
     ran = command("status", "--broker", "127.0.0.1:9")
     assert ran.code == 1
     assert ran.err.startswith("matchengine: no broker at 127.0.0.1:9: ")
+
+
+def test_certificates_and_tokens(tmp_path: Path, command: Command) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    made = authority.issue_cert("a", "127.0.0.1")
+    made.private_key_and_cert_chain_pem.write_to_path(tmp_path / "a.pem")
+    (tmp_path / "tokens").write_text("feed 0123456789abcdef\n")
+    (tmp_path / "token").write_text("0123456789abcdef\n")
+    proofs = ["--certificate", str(tmp_path / "a.pem"), "--tokens", str(tmp_path / "tokens")]
+    ours = ["--authority", str(tmp_path / "ca.pem"), "--token-file", str(tmp_path / "token")]
+    with Process("broker", "--name", "a", "--listen", "0.0.0.0:0", *proofs) as process:
+        at = process.says("listening on").replace("0.0.0.0", "127.0.0.1")
+        ran = command("pub", "--broker", at, "-", "--name", "feed", *ours, stdin=EVENTS)
+        assert (ran.code, ran.err) == (0, "")
+        ran = command("pub", "--broker", at, "-", "--name", "other", *ours, stdin=EVENTS)
+        assert ran.code == 1
+        assert "belongs to somebody else" in ran.err
+        ran = command("status", "--broker", at, *ours[:2])
+        assert ran.code == 1
+        assert process.stop(signal.SIGTERM) == 0
+        assert "0123456789abcdef" not in "".join(process.complaints)

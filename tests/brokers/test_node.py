@@ -164,6 +164,22 @@ def test_what_was_not_advertised_is_refused() -> None:
     assert net.heard(publisher, Taken)[-1] == Taken(4)
 
 
+@ALL_PRESETS
+def test_what_is_wrong_in_a_batch_is_refused_and_the_rest_goes_on(preset: str) -> None:
+    net = Net(LINE, preset=preset)
+    subscriber, publisher = net.client("C"), net.client("D")
+    net.subscribe(subscriber, "price < 100")
+    net.run()
+    net.publish(publisher, CHEAP, b"{", DEAR, b"[1]", CHEAP)
+    net.run()
+    refused = net.heard(publisher, Refused)
+    assert [(r.number, r.error) for r in refused] == [(2, "EventError"), (4, "EventError")]
+    assert net.heard(publisher, Taken)[-1] == Taken(5)
+    assert net.got(subscriber) == [CHEAP, DEAR, CHEAP]
+    batches = [deliver.batch for deliver in net.heard(subscriber, Deliver)]
+    assert [d.event.sequence for batch in batches for d in batch] == [1, 2, 3]
+
+
 def test_what_was_published_before_the_first_advert_is_not_refused() -> None:
     net = Net(LINE)
     publisher, subscriber = net.client("A"), net.client("D")

@@ -10,6 +10,8 @@ from brokers.messages import (
     ClientUp,
     Consumed,
     Done,
+    Event,
+    Events,
     Frame,
     Key,
     LinkUp,
@@ -56,6 +58,20 @@ def test_a_slow_subscriber_holds_its_publishers_and_loses_nothing(links: list[st
         net.consume(slow)
         net.run()
     assert net.got(slow) == events
+
+
+def test_a_short_queue_that_blocks_takes_what_is_under_way() -> None:
+    net = Net(LINE)
+    slow, publisher = net.client("A", limit=1), net.client("D")
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    events = [body(price=i) for i in range(900)]  # less than a window
+    net.publish(publisher, *events)
+    net.run()
+    for _ in events:
+        net.consume(slow)
+    assert net.got(slow) == events
+    assert not net.heard(slow, Lost)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +176,37 @@ def test_a_neighbour_that_passes_on_nonsense_loses_its_link_only() -> None:
     net.publish(publisher, CHEAP)
     net.run()
     assert net.got(subscriber) == [CHEAP]
+
+
+def test_events_of_a_neighbour_that_cannot_be_read_are_dropped_and_counted() -> None:
+    net = Net(LINE)
+    subscriber = net.client("B")
+    net.subscribe(subscriber, "price < 10")
+    net.run()
+    number = net.nodes["B"].neighbours.links["A"].next_in
+    good = body(price=5)
+    batch = tuple(
+        Event("A", 1, sequence, "#1", text) for sequence, text in enumerate((good, b"{", good), 1)
+    )
+    net.tell("B", Frame(net.sessions["AB"], number, Events(batch)), "A")
+    assert net.got(subscriber) == [good, good]
+    assert net.nodes["B"].counters["dropped: unreadable"] == 1
+    assert not net.closed
+
+
+def test_a_window_bounds_what_is_on_its_way_whatever_comes_in_a_batch() -> None:
+    net = Net(LINE, settings=Settings(window=8))
+    slow, publisher = net.client("C", limit=4), net.client("A")
+    net.subscribe(slow, "price < 1000")
+    net.run()
+    net.publish(publisher, *(body(price=i) for i in range(100)))
+    for _ in range(200):
+        net.run()
+        assert net.nodes["A"].flow.room >= 0
+        assert len(net.nodes["A"].clients.get(publisher).publisher.waiting) <= 100
+        net.consume(slow)
+    assert net.got(slow) == [body(price=i) for i in range(100)]
+    assert net.heard(publisher, Taken)[-1] == Taken(100)
 
 
 def test_a_gap_ends_the_link_and_what_was_lost_is_sent_again() -> None:

@@ -25,12 +25,13 @@ from brokers.messages import (
     LinkUp,
     Message,
     Ping,
+    Publish,
     Subscribe,
     Welcome,
 )
 from brokers.security import Credentials, Security
 from brokers.store import Store
-from brokers.wire import Speaker
+from brokers.wire import Speaker, encode
 
 
 class Scripted:
@@ -135,7 +136,9 @@ async def test_a_store_that_fails_ends_the_broker_in_silence(tmp_path: Path) -> 
             raw.say(Subscribe(1, 1, ""))
             with pytest.raises(BrokerError, match=r"a\.db"):
                 await running.server.failed
-        assert await raw.hear() is None, "no acknowledgement, no goodbye"
+            assert await raw.hear() is None, "no acknowledgement, no goodbye"
+            with pytest.raises(ConnectionRefusedError):
+                await Raw.to(running.address)
         await raw.close()
 
 
@@ -148,6 +151,7 @@ async def test_a_node_that_fails_ends_the_broker() -> None:
         raw.say(Ask(1, "status", ""))
         with pytest.raises(RuntimeError, match="a mistake"):
             await running.server.failed
+        assert await raw.hear() is None
     await raw.close()
 
 
@@ -174,6 +178,25 @@ async def test_who_leaves_is_reported_once() -> None:
         await raw.close()
         await until(lambda: len(node.heard) == 3)
         assert node.heard[1:] == [("#1", Ping()), ("#1", ClientDown("bye"))]
+
+
+@in_loop
+async def test_publications_that_arrive_together_are_told_together() -> None:
+    node = Scripted()
+    async with Running(node) as running:
+        raw = await running.client()
+        one = [Publish(number, (b"%d" % number,)) for number in range(1, 4)]
+        raw.say(*one, Ping(), Publish(4, (b"4", b"5")), Publish(9, (b"9",)), Publish(10, (b"10",)))
+        raw.say(encode(Publish(11, ())) + b"\0\0\0\0")  # and an end that is none
+        assert isinstance(await raw.hear(), Goodbye)
+        assert [message for _, message in node.heard[1:]] == [
+            Publish(1, (b"1", b"2", b"3")),
+            Ping(),
+            Publish(4, (b"4", b"5")),
+            Publish(9, (b"9", b"10")),
+            ClientDown("a frame of 0 bytes (b'\\x00\\x00\\x00\\x00'): 1 to 33554432"),
+        ]
+        await raw.close()
 
 
 @in_loop
