@@ -1,7 +1,7 @@
 """Every ```python block of the README and the docs runs, in order, in one namespace per page.
 
-A block marked ```python arithmetic runs where the parser knows arithmetic. The README's commands for
-brokers run, too, as processes.
+A block marked ```python arithmetic runs where the parser knows arithmetic. The commands for brokers
+in the README run, too, as processes.
 """
 
 import doctest
