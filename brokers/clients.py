@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from brokers.effects import Close, Effect, Save, Send
 from brokers.errors import ProtocolError
 from brokers.events.flow import Flow
-from brokers.events.parts import parts
 from brokers.messages import (
     ClientUp,
     Consumed,
@@ -28,6 +27,7 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.parts import parts
 from brokers.publisher import Publisher
 from brokers.settings import Settings
 from brokers.subscriber import Subscriber

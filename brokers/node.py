@@ -31,7 +31,6 @@ from brokers.effects import Close, Effect
 from brokers.errors import ProtocolError
 from brokers.events.duplicates import Duplicates
 from brokers.events.flow import Flow
-from brokers.events.parts import parts
 from brokers.events.planes import PLANES
 from brokers.index import Index
 from brokers.link import Link
@@ -67,6 +66,7 @@ from brokers.messages import (
     Unsubscribe,
 )
 from brokers.neighbours import Neighbours
+from brokers.parts import parts
 from brokers.presets import PRESETS, Preset
 from brokers.publications import Publications
 from brokers.settings import Settings

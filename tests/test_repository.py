@@ -71,13 +71,18 @@ def test_nothing_is_left_lying_about(path: Path) -> None:
     assert not re.search(r"/(work|root|home|Users)/\w", text), "a path of one machine"
 
 
-def test_files_of_the_core_and_the_package_are_explained() -> None:
+@pytest.mark.parametrize("folder", ["src_c", "matchengine", "brokers"])
+def test_files_of_the_core_and_the_packages_are_explained(folder: str) -> None:
+    """In the chapter of docs/files.md that names the folder; in folders below, as `below/name`."""
     page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-    named = re.findall(r"`([\w/*]+)(?:\.\w+)?/?`", page)
+    (chapter,) = re.findall(rf"^## [^\n]*`{folder}/`\n.*?(?=^## )", page, re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([\w/*]+)(?:\.\w+)?/?`", chapter)
+    named = [name + "*" * name.endswith("/") for name in named]  # a folder: all that is in it
     patterns = [re.compile(name.replace("*", r"\w*") + "$") for name in named]
-    for path in (path for path in SOURCES if path.parent in (ROOT / "src_c", ROOT / "matchengine")):
-        if path.name not in ("__init__.py", "__main__.py"):
-            assert any(one.match(path.stem) for one in patterns), f"{path.name} is not in files.md"
+    for path in (path for path in SOURCES if path.is_relative_to(ROOT / folder)):
+        name = path.relative_to(ROOT / folder).with_suffix("").as_posix()
+        if path.stem not in ("__init__", "__main__"):
+            assert any(one.match(name) for one in patterns), f"{name} is not in docs/files.md"
 
 
 def test_exceptions_are_needed() -> None:

@@ -30,15 +30,15 @@ enum { DELIVER = 0x66, TAKEN = 0x64, CONSUMED = 0x46, PING = 0x05 };
 
 typedef struct {
     int64_t protocol;
-    int64_t publisher;     /* sockets */
+    int64_t publisher; /* sockets */
     int64_t subscriber;
     const uint8_t *stream; /* the units, one after another */
     const uint64_t *ends;  /* where each ends */
     uint64_t units;
-    uint64_t per_unit;     /* events */
-    uint64_t window;       /* events */
-    double rate;           /* units a second; 0: as the window permits */
-    uint64_t *times;       /* ns, of each event; or NULL */
+    uint64_t per_unit; /* events */
+    uint64_t window;   /* events */
+    double rate;       /* units a second; 0: as the window permits */
+    uint64_t *times;   /* ns, of each event; or NULL */
 } load;
 
 /* What has been read from a socket and not been understood yet, and what is only to be skipped. */
@@ -52,13 +52,15 @@ typedef struct {
     uint64_t taken;
 } input;
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t big_endian(const uint8_t *at, int bytes) {
+static uint64_t big_endian(const uint8_t *at, int bytes)
+{
     uint64_t value = 0;
     for (int i = 0; i < bytes; i++)
         value = value << 8 | at[i];
@@ -66,7 +68,8 @@ static uint64_t big_endian(const uint8_t *at, int bytes) {
 }
 
 /* Sends something short that is no event, however long it takes. */
-static bool say(int socket, const void *bytes, size_t size) {
+static bool say(int socket, const void *bytes, size_t size)
+{
     const uint8_t *at = bytes;
     while (size > 0) {
         ssize_t done = send(socket, at, size, MSG_NOSIGNAL);
@@ -85,7 +88,8 @@ static bool say(int socket, const void *bytes, size_t size) {
  * A head is read where a frame begins: its length, 0 if it is not all here, or UNEXPECTED. What
  * stands behind it goes to `skip` and `carries`. */
 
-static int64_t head_of_ours(input *in, const uint8_t *at, size_t count) {
+static int64_t head_of_ours(input *in, const uint8_t *at, size_t count)
+{
     if (count < 5)
         return 0;
     uint64_t length = big_endian(at, 4);
@@ -108,7 +112,8 @@ static int64_t head_of_ours(input *in, const uint8_t *at, size_t count) {
     }
 }
 
-static int64_t head_of_mqtt(input *in, const uint8_t *at, size_t count) {
+static int64_t head_of_mqtt(input *in, const uint8_t *at, size_t count)
+{
     uint64_t length = 0;
     for (size_t i = 1; i < 5; i++) {
         if (i >= count)
@@ -123,7 +128,8 @@ static int64_t head_of_mqtt(input *in, const uint8_t *at, size_t count) {
     return UNEXPECTED;
 }
 
-static int64_t head_of_nats(input *in, const uint8_t *at, size_t count) {
+static int64_t head_of_nats(input *in, const uint8_t *at, size_t count)
+{
     const uint8_t *end = memchr(at, '\n', count);
     if (end == NULL)
         return 0;
@@ -142,11 +148,12 @@ static int64_t head_of_nats(input *in, const uint8_t *at, size_t count) {
     return end + 1 - at;
 }
 
-static int64_t (*const HEADS[])(input *, const uint8_t *, size_t) = {
-    head_of_ours, head_of_mqtt, head_of_nats};
+static int64_t (*const HEADS[])(input *, const uint8_t *, size_t) = {head_of_ours, head_of_mqtt,
+                                                                     head_of_nats};
 
 /* Reads all there is. */
-static int64_t take_in(input *in, int64_t protocol) {
+static int64_t take_in(input *in, int64_t protocol)
+{
     for (;;) {
         ssize_t size = recv(in->socket, in->bytes + in->count, ROOM - in->count, 0);
         if (size < 0)
@@ -176,7 +183,8 @@ static int64_t take_in(input *in, int64_t protocol) {
     }
 }
 
-static bool say_consumed(const input *in) {
+static bool say_consumed(const input *in)
+{
     uint8_t frame[13] = {0, 0, 0, 9, CONSUMED};
     for (int i = 0; i < 8; i++)
         frame[5 + i] = (uint8_t)(in->events >> (56 - 8 * i));
@@ -189,17 +197,19 @@ typedef struct {
     const load *l;
     input answers, events; /* of the publisher, of the subscriber */
     uint64_t begun;
-    uint64_t sent;         /* units, as far as they are all with the kernel */
-    uint64_t allowed;      /* units that may be sent by now */
-    uint64_t bytes;        /* of the stream that are sent */
-    uint64_t timed;        /* events */
+    uint64_t sent;    /* units, as far as they are all with the kernel */
+    uint64_t allowed; /* units that may be sent by now */
+    uint64_t bytes;   /* of the stream that are sent */
+    uint64_t timed;   /* events */
 } state;
 
-static uint64_t due(const state *s, uint64_t unit) {
+static uint64_t due(const state *s, uint64_t unit)
+{
     return s->begun + (uint64_t)((double)unit * SECOND / s->l->rate);
 }
 
-static void allow(state *s, uint64_t now) {
+static void allow(state *s, uint64_t now)
+{
     const load *l = s->l;
     while (s->allowed < l->units) {
         uint64_t after = (s->allowed + 1) * l->per_unit;
@@ -213,7 +223,8 @@ static void allow(state *s, uint64_t now) {
     }
 }
 
-static int64_t put_out(state *s) {
+static int64_t put_out(state *s)
+{
     const load *l = s->l;
     uint64_t end = s->allowed > 0 ? l->ends[s->allowed - 1] : 0;
     while (s->bytes < end) {
@@ -226,7 +237,8 @@ static int64_t put_out(state *s) {
 }
 
 /* Until a socket is ready or the next unit is due. */
-static int64_t wait_for(const state *s, uint64_t now, short *of_publisher, short *of_subscriber) {
+static int64_t wait_for(const state *s, uint64_t now, short *of_publisher, short *of_subscriber)
+{
     const load *l = s->l;
     struct pollfd sockets[2] = {{(int)l->publisher, POLLIN, 0}, {(int)l->subscriber, POLLIN, 0}};
     uint64_t wait = SECOND;
@@ -242,7 +254,8 @@ static int64_t wait_for(const state *s, uint64_t now, short *of_publisher, short
     return 0;
 }
 
-static int64_t step(state *s) {
+static int64_t step(state *s)
+{
     const load *l = s->l;
     uint64_t now = now_ns(), before = s->events.events;
     short of_publisher = 0, of_subscriber = 0;
@@ -264,7 +277,8 @@ static int64_t step(state *s) {
     return failed;
 }
 
-static int64_t run_steps(state *s) {
+static int64_t run_steps(state *s)
+{
     const load *l = s->l;
     uint64_t all = l->units * l->per_unit, seen = 0, seen_at = s->begun;
     while (s->events.events < all || (l->protocol == MATCHENGINE && s->answers.taken < all)) {
@@ -285,7 +299,8 @@ static int64_t run_steps(state *s) {
 
 /* Publishes all units; returns once all events have come back: ns, or what went wrong. `times`
  * has room for all events. */
-int64_t run_load(const load *l) {
+int64_t run_load(const load *l)
+{
     state s = {.l = l, .begun = now_ns()};
     s.answers.socket = (int)l->publisher;
     s.events.socket = (int)l->subscriber;

@@ -26,6 +26,7 @@ from brokers.interest.tables import Export, Import
 from brokers.interest.targets import Targets
 from brokers.messages import Ack, Change, Digest, Key, Peer, Resync, Table
 from brokers.overlay.routes import Branch, Routes
+from brokers.parts import parts
 from brokers.reduce import Reducer
 from matchengine import Filter, MatchEngineError, Matcher, parse
 
@@ -302,5 +303,5 @@ class Entries:
         if self._acks:
             acks, self._acks = self._acks, {}
             for neighbour, keys in acks.items():
-                for i in range(0, len(keys), 1_000):
-                    yield neighbour, Ack(tuple(keys[i : i + 1_000]))
+                for part in parts(keys, [0] * len(keys)):
+                    yield neighbour, Ack(part)

@@ -13,20 +13,19 @@ Entries are acknowledged once they are in place wherever they had to go on to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 
 from brokers.messages import Ack, Change, Digest, Key, Peer, Table
+from brokers.parts import parts
 from brokers.reduce import Change as Reduced
 from brokers.reduce import Reducer
 from matchengine import Filter
 
 __all__ = ["Export", "Import"]
 
-#: Entries in one frame. A frame of so many short filters has about 100 kB.
-_PART = 1_000
-#: Characters of filters in one frame, unless it is one filter.
-_PART_TEXT = 1 << 20
+#: About the bytes of a key.
+_KEY = 32
 
 _MASK = (1 << 64) - 1
 
@@ -168,32 +167,25 @@ class Export(_Contents):
         self._unacked = dict.fromkeys(self.entries)
         self._added.clear()
         self._dropped.clear()
-        parts = list(_parts(self.entries.items())) or [()]
-        for i, part in enumerate(parts):
-            yield Table(part, i == 0, i == len(parts) - 1)
+        pieces = list(_pieces(self.entries))
+        for i, piece in enumerate(pieces):
+            yield Table(piece, i == 0, i == len(pieces) - 1)
 
     def changes(self) -> Iterator[Change]:
         """What has changed since the last call. All is added before anything is dropped."""
         if not self._added and not self._dropped:
             return
-        for part in _parts(self._added.items()):
-            yield Change(part, ())
-        dropped = tuple(self._dropped)
-        for i in range(0, len(dropped), _PART):
-            yield Change((), dropped[i : i + _PART])
+        if self._added:
+            for piece in _pieces(self._added):
+                yield Change(piece, ())
+        if self._dropped:
+            keys = list(self._dropped)
+            for gone in parts(keys, [_KEY] * len(keys)):
+                yield Change((), gone)
         self._added.clear()
         self._dropped.clear()
 
 
-def _parts(entries: Iterable[tuple[Key, str]]) -> Iterator[tuple[tuple[Key, str], ...]]:
-    """Entries in portions that fit a frame."""
-    part: list[tuple[Key, str]] = []
-    size = 0
-    for entry in entries:
-        if part and (len(part) == _PART or size + len(entry[1]) > _PART_TEXT):
-            yield tuple(part)
-            part, size = [], 0
-        part.append(entry)
-        size += len(entry[1])
-    if part:
-        yield tuple(part)
+def _pieces(entries: dict[Key, str]) -> Iterator[tuple[tuple[Key, str], ...]]:
+    """Entries in portions that fit a frame; an empty one if there are none."""
+    return parts(list(entries.items()), [_KEY + len(text) for text in entries.values()])

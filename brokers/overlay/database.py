@@ -25,6 +25,7 @@ class Database:
     def __init__(self, name: str, incarnation: int) -> None:
         self.name = name
         self.records: dict[str, Record] = {name: Record(name, incarnation, 0, (), 0, ())}
+        self._topology: Topology | None = None  # of the records as they are
 
     @property
     def own(self) -> Record:
@@ -39,15 +40,21 @@ class Database:
         record = Record(
             self.name, own.incarnation, own.version + 1, neighbours, generation, adverts
         )
-        self.records[self.name] = record
+        self._put(record)
         return record
+
+    def _put(self, record: Record) -> None:
+        known = self.records.get(record.origin)
+        if known is None or known.neighbours != record.neighbours:
+            self._topology = None
+        self.records[record.origin] = record
 
     def accept(self, record: Record) -> bool:
         """Store the record if it is news. Of oneself nothing is: see `Node`."""
         known = self.records.get(record.origin)
         if known is not None and record[1:3] <= known[1:3]:  # incarnation, version
             return False
-        self.records[record.origin] = record
+        self._put(record)
         return True
 
     def summary(self) -> Summary:
@@ -67,6 +74,11 @@ class Database:
 
     def topology(self) -> Topology:
         """All brokers that can be reached from here, and the links that both their ends name."""
+        if self._topology is None:
+            self._topology = self._reach()
+        return self._topology
+
+    def _reach(self) -> Topology:
         records = self.records
         reached = {self.name: True}
         waiting = [self.name]

@@ -103,6 +103,16 @@ def run(
     return one.sum_up()
 
 
+def _draw_settings(chance: Chance) -> Settings:
+    """Windows so small that they fill, an attribute that events have, few adverts."""
+    return Settings(
+        window=chance.pick((2, 16, 1_024)),
+        client_window=chance.pick((16, 1_024)),
+        adverts=chance.pick((1, 256)),
+        key=chance.pick(("key", "s")),
+    )
+
+
 class _Run:
     """One run under way."""
 
@@ -116,7 +126,7 @@ class _Run:
         seed = options.seed
         self.options = options
         self.result = Result(seed=seed)
-        self.settings = self._draw_settings()
+        self.settings = _draw_settings(Chance(seed, "settings"))
         self.agenda = Agenda()
         self.windows = Windows()
         self.trace = Trace(watched)
@@ -155,16 +165,6 @@ class _Run:
         return counters
 
     # ---- what is drawn ----
-
-    def _draw_settings(self) -> Settings:
-        """Windows that are ever full in some seeds, and never in others; a key that events have."""
-        chance = Chance(self.options.seed, "settings")
-        return Settings(
-            window=chance.pick((2, 16, 1_024)),
-            client_window=chance.pick((16, 1_024)),
-            adverts=chance.pick((1, 256)),
-            key=chance.pick(("key", "s")),
-        )
 
     def _draw_faults(self) -> list[str]:
         """Which kinds this seed has."""

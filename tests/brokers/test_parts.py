@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.events.parts import BYTES, COUNT, parts
+from brokers.parts import BYTES, COUNT, parts
 
 SIZES = st.lists(st.sampled_from([0, 1, BYTES // 3, BYTES // 2, BYTES, 3 * BYTES]), max_size=12)
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from brokers.effects import Close, Effect, Send
 from brokers.messages import (
@@ -86,9 +86,9 @@ class CountingNode(Node):
 
     matched = 0
 
-    def _find(self, event: Event) -> tuple[int, list[int]]:
-        self.matched += 1
-        return super()._find(event)
+    def _find(self, events: Sequence[Event]) -> list[tuple[int, list[int]]]:
+        self.matched += len(events)
+        return super()._find(events)
 
 
 class Quiet:
