@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from brokers.simulation.chance import Chance
 
-__all__ = ["SHAPES", "Edge", "diameter", "draw_graph", "is_connected"]
+__all__ = ["SHAPES", "Edge", "diameter", "distances", "draw_graph", "is_connected"]
 
 Edge = tuple[int, int]
 SHAPES = ("random", "tree", "ring", "star", "line")
@@ -33,6 +33,11 @@ def draw_graph(shape: str, brokers: int, extra: int, chance: Chance) -> list[Edg
 
 def _sorted(a: int, b: int) -> Edge:
     return (a, b) if a < b else (b, a)
+
+
+def distances(start: int, brokers: Iterable[int], edges: Iterable[Edge]) -> dict[int, int]:
+    """How many links away is each broker that can be reached?"""
+    return _distances(start, _neighbours(brokers, edges))
 
 
 def _distances(start: int, neighbours: Mapping[int, Sequence[int]]) -> dict[int, int]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from brokers.messages import Delivery, Event
@@ -311,6 +311,13 @@ class Oracle:
         self._drops[client.number, client.connections, reason] = total
 
     # ---- judgement ----
+
+    def settled_since(self, since: float) -> Iterator[tuple[Published, set[str]]]:
+        """What was published since then and taken, and the brokers whose clients must get it."""
+        for published in self._unjudged:
+            if published.published >= since and published.taken < math.inf:
+                wishes = [wish for wish in self._wishes if published.owed & wish.bit]
+                yield published, {wish.client.process.name for wish in wishes}
 
     def check_answers(self, clients: Iterable[Client]) -> None:
         """Has anybody waited for too long?"""

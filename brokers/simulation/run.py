@@ -20,7 +20,7 @@ from brokers.simulation.agenda import Agenda
 from brokers.simulation.chance import Chance
 from brokers.simulation.failure import Failure
 from brokers.simulation.faults import FAULTS, Mend, Scene
-from brokers.simulation.graph import SHAPES, diameter, draw_graph
+from brokers.simulation.graph import SHAPES, diameter, distances, draw_graph
 from brokers.simulation.network import DELAYS, DIAL_TIMEOUT, LATEST, Network
 from brokers.simulation.oracle import HORIZON, Oracle
 from brokers.simulation.process import MakeNode, Node, Process, World
@@ -297,8 +297,10 @@ class _Run:
         self.windows.close(end, self.agenda.now + self._convergence())
         self.workload.stop()
         self._wait(self._convergence())
+        probed = self.agenda.now
         self.workload.probe()
         self._wait(UNDER_WAY + SWEEP)
+        self._check_ways(probed)
         self._check_quiet()
         self.workload.gather()  # some could not consume fast enough, and were sent away
         self._wait(SWEEP)
@@ -326,6 +328,26 @@ class _Run:
         if self._check_tables is not None:
             filters = self.oracle.settled_filters()
             self._check_tables(self._nodes(), filters, self.network.pairs())
+
+    def _check_ways(self, since: float) -> None:
+        """Nothing has changed for long: events go where they are wanted, and nowhere else."""
+        far = {
+            "default": 1,
+            "medym": 1,
+            "siena": len(self.processes),
+            "siena-adv": len(self.processes),
+        }
+        if self.options.preset not in far:
+            return
+        numbers = {process.name: number for number, process in enumerate(self.processes)}
+        edges = [(numbers[a], numbers[b]) for a, b in self.network.pairs()]
+        for published, wanted in self.oracle.settled_since(since):
+            source = numbers[published.publisher[0]]
+            away = distances(source, range(len(numbers)), edges)
+            links = sum(away[numbers[name]] for name in wanted) * far[self.options.preset]
+            if published.hops > links:
+                text = f"{published.body.decode()} crossed {published.hops} links; it takes {links}"
+                raise Failure("transmissions", f"{text} to all who want it", published.body)
 
     def _rest(self) -> None:
         said: Counter[str] = Counter()
