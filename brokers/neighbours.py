@@ -294,6 +294,11 @@ class Neighbours:
                 del self._down_since[neighbour]
                 self.entries.forget(neighbour)
 
+    def were_deaf(self, seconds: float) -> None:
+        """That long nobody could have been heard."""
+        for link in self.links.values():
+            link.heard_at += seconds
+
     def _narrow(self, source: str) -> None:
         """A source has taken adverts back for good."""
         bit = 1 << self.routes.number(source)
