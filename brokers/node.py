@@ -177,7 +177,7 @@ class Node:
                 return False
             self._of_interest(message, link)
         except ProtocolError as error:
-            self.neighbours.end(link, str(error), self.now)
+            self.neighbours.end(link, str(error), self.now, "it broke the protocol")
         return True
 
     def _of_events(self, message: Peer, link: Link) -> bool:
