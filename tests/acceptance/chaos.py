@@ -63,7 +63,6 @@ MOST_MORE: Final = 32 << 20
 #: Seconds of calm after the last faults.
 LEAST_CALM: Final = 6.0
 RESENT: Final = "resynchronisations"
-LATE: Final = "dropped: after a later one of its publisher"
 KINDS: Final = ("kill", "kill", "stop", "cut", "cut", "swallow", "swallow")
 
 
@@ -72,11 +71,10 @@ class Chaos:
 
     def __init__(self, seed: int, size: int, rate: float, directory: Path, gentle: bool) -> None:
         self.clock, self.windows = Clock(), SlowWindows()
-        self.oracle = WallOracle(self.clock, self.windows, lambda: self._late)
+        self.oracle = WallOracle(self.clock, self.windows)
         self.counts: Counter[str] = Counter()
         self.story: list[str] = []
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._late = 0
         self._before: dict[str, Any] = {}  # what brokers said of themselves at the last audit
         self._calm = asyncio.Event()  # clients may change what they want
         self._rate, self._gentle = rate, gentle
@@ -287,8 +285,6 @@ class Chaos:
         self._calm.set()
         self.counts["audits"] += 1
         self._before = await self._ask("status")
-        late = sum(status["counters"].get(LATE, 0) for status in self._before.values())
-        self._late = max(self._late, late)
         published, deliveries = self.oracle.counts["published"], self.oracle.counts["deliveries"]
         self.tell(f"tables agree; {published:,} published, {deliveries:,} delivered")
 

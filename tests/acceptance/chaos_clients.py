@@ -74,8 +74,8 @@ class SlowWindows(Windows):
 class WallOracle(Oracle):
     """The oracle, where answers are heard later than they are given."""
 
-    def __init__(self, clock: Clock, windows: Windows, late: Callable[[], int]) -> None:
-        super().__init__(cast("Any", clock), windows, tree=0, late=late)
+    def __init__(self, clock: Clock, windows: Windows) -> None:
+        super().__init__(cast("Any", clock), windows, tree=0)
         self._before: dict[bytes, int] = {}
 
     def publish(self, client: Any, number: int, values: Values, allowed: bool) -> Published:
@@ -122,6 +122,7 @@ class Spied(Client):
     ) -> None:
         super().__init__(at, ClientHello(name, "", "block", 1_024), None, 60.0)
         self.process = Home(broker)
+        self.policy = "block"  # as said above
         self.number = number
         self.durable = name is not None
         self.address = f"#{number}.0"
