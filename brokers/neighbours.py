@@ -124,9 +124,9 @@ class Neighbours:
             self._lose(neighbour, now)
             self._speak(now)
 
-    def end(self, link: Link, reason: str, now: float) -> None:
-        """End a link from this side."""
-        self._counters[f"links ended: {reason}"] += 1
+    def end(self, link: Link, reason: str, now: float, kind: str = "") -> None:
+        """End a link from this side. Counted by `kind`, if the reason is not one of a few."""
+        self._counters[f"links ended: {kind or reason}"] += 1
         self.effects.append(Close(link.neighbour, link.session, reason))
         self._lose(link.neighbour, now)
         self._speak(now)
@@ -293,6 +293,11 @@ class Neighbours:
             if since + self._settings.retain <= now:
                 del self._down_since[neighbour]
                 self.entries.forget(neighbour)
+
+    def were_deaf(self, seconds: float) -> None:
+        """That long nobody could have been heard."""
+        for link in self.links.values():
+            link.heard_at += seconds
 
     def _narrow(self, source: str) -> None:
         """A source has taken adverts back for good."""

@@ -157,6 +157,8 @@ class Node:
     def tick(self, now: float) -> list[Effect]:
         """Do what time brings: heartbeats, and the end of what was only kept for a while."""
         self.now = now
+        if 0.0 < self.deadline < now:  # while we did not run, we did not listen either
+            self.neighbours.were_deaf(now - self.deadline)
         self.deadline = now + self.settings.heartbeat / 4
         if self._alone_until is None:
             self._alone_until = now + self.settings.patience
@@ -177,7 +179,7 @@ class Node:
                 return False
             self._of_interest(message, link)
         except ProtocolError as error:
-            self.neighbours.end(link, str(error), self.now)
+            self.neighbours.end(link, str(error), self.now, "it broke the protocol")
         return True
 
     def _of_events(self, message: Peer, link: Link) -> bool:

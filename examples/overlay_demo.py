@@ -38,7 +38,7 @@ from overlay_strategies import (
 from brokers import BrokerError, Client, Subscription, connect
 from brokers.aio.run import run
 
-PATIENCE = 300.0  # seconds, for what takes ten when the machine has nothing else to do
+PATIENCE = 180.0  # seconds, for what takes ten when the machine has nothing else to do
 
 #: Strategies to compare, in two processes that take about as long as each other.
 COMPARED = [["default", "flooding", "siena"],
@@ -201,11 +201,11 @@ async def main() -> int:
         print("strategy             subscriptions etc.      events      in all           tables")
         print_row(row)
         await asyncio.gather(*map(compare, COMPARED))
-    except (BrokerError, OSError) as error:
-        print(f"\noverlay_demo: {error}", file=sys.stderr)
-        return 1
     except TimeoutError:
         print(f"\noverlay_demo: not done after {PATIENCE:.0f} s", file=sys.stderr)
+        return 1
+    except (BrokerError, OSError) as error:
+        print(f"\noverlay_demo: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -104,7 +104,7 @@ class Process:
         self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "matchengine", *arguments],
+            [sys.executable, "-P", "-m", "matchengine", *arguments],
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -6,6 +6,8 @@ once for all that arrived in one turn of the event loop.
 Three things end a connection by themselves: a word that must not be said, a handshake that takes
 too long (whoever opened the connection has a task that waits for `greeted`), and an other end that
 does not read while more than `Bounds.unread` bytes wait for it.
+
+Who says much at once is listened to in turns: see TURN.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -23,6 +25,10 @@ from brokers.handshake import Handshake, State
 from brokers.wire import Decoder, Speaker, Word, encode
 
 __all__ = ["Bounds", "Connection", "Owner"]
+
+#: Seconds for which one connection is listened to before the others have their turn, so that a
+#: crowd of subscriptions holds up neither heartbeats nor other clients.
+TURN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,10 @@ class Connection(asyncio.Protocol):
         self._make_handshake = handshake
         self._decoder = Decoder(Speaker.STRANGER)
         self._outgoing: list[bytes] = []
+        self._time = loop.time
+        self._unheard: Iterator[Word] | None = None  # words for which there was no time
+        self._more = bytearray()  # what came behind them
+        self._is_paused = False
         self._most_unread = owner.bounds.unread
 
     # ---- what the event loop says ---------------------------------------------------------------
@@ -113,8 +123,16 @@ class Connection(asyncio.Protocol):
         """Bytes came."""
         if self.is_over:
             return
+        if self._unheard is not None:  # TLS may have had some more when reading was paused
+            self._more += data
+        else:
+            self._hear(self._decoder.feed(data))
+
+    def _hear(self, words: Iterator[Word]) -> None:
+        """Take in words, for a while: what is left waits for its next turn."""
+        until = self._time() + TURN
         try:
-            for word in self._decoder.feed(data):
+            for word in words:
                 if self.is_up:
                     if type(word) is Goodbye:
                         self._leave(word.reason)
@@ -124,11 +142,35 @@ class Connection(asyncio.Protocol):
                     self._greet(word)
                 if self._has_ended():
                     break
+                if self._time() > until:
+                    self._wait(words)
+                    break
             if self.is_up:
                 self.owner.heard_all(self)
         except ProtocolError as error:
             self.owner.counters["protocol errors"] += 1
             self.end(str(error), farewell=True)
+
+    def _wait(self, words: Iterator[Word]) -> None:
+        """Let the others have a turn."""
+        self._unheard = words
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        words, self._unheard = self._unheard, None
+        if self._has_ended() or words is None:
+            return
+        self._hear(words)
+        if self._more and self._has_heard_all() and not self._has_ended():
+            data, self._more = bytes(self._more), bytearray()
+            self._hear(self._decoder.feed(data))
+        if self._has_heard_all():
+            self._is_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def eof_received(self) -> None:
         """The other end has nothing more to say, so there is no conversation."""
@@ -204,8 +246,13 @@ class Connection(asyncio.Protocol):
             self.dismissed = type(word) is Goodbye
             self.end(self.handshake.reason)
 
-    def _has_ended(self) -> bool:  # a call, as mypy does not see what the ones before it change
+    # Calls, as mypy does not see what the ones before them change.
+
+    def _has_ended(self) -> bool:
         return self.is_over
+
+    def _has_heard_all(self) -> bool:
+        return self._unheard is None
 
     def _leave(self, reason: str) -> None:
         self.dismissed = True

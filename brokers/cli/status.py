@@ -18,6 +18,12 @@ __all__ = ["add_command", "as_lines"]
 
 def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add all three to the parser."""
+    _add_status(commands)
+    _add_route(commands)
+    _add_audit(commands)
+
+
+def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = new_command(
         commands,
         "status",
@@ -33,6 +39,9 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
         type=_seconds,
         help="ask twice, and print what grew per second as `rates`",
     )
+
+
+def _add_route(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = new_command(
         commands,
         "route",
@@ -47,6 +56,9 @@ def add_command(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_connection(parser)
     add_json(parser)
+
+
+def _add_audit(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = new_command(
         commands,
         "audit",

@@ -31,7 +31,7 @@ from brokers.messages import (
     Welcome,
 )
 from brokers.simulation.agenda import Agenda
-from brokers.simulation.conditions import Conjunction, matches, text_of
+from brokers.simulation.conditions import Conjunction, Values, matches, text_of
 from brokers.simulation.failure import Failure
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Client:
         self._publications = 0
         self._received = self._reported = 0
         self._reporting = False
+        self._has_published = False  # and advertised everything by that
         self._is_connected = False
         self._incarnation = 0  #: of the broker that knows what was delivered
 
@@ -111,7 +112,7 @@ class Client:
         self._gone()
 
     def _gone(self) -> None:
-        self.is_here = self._is_connected = False
+        self.is_here = self._is_connected = self._has_published = False
         self.requests.clear()
         self.unanswered.clear()
         self.adverts.clear()
@@ -138,6 +139,7 @@ class Client:
 
     def advertise(self, conjunction: Conjunction) -> None:
         """From now on, publish only what an advert matches."""
+        self._has_published = False
         number = self._next()
         self.adverts[number] = conjunction
         self._request(Advertise(self._next(), number, text_of(conjunction)))
@@ -150,6 +152,7 @@ class Client:
     def publish(self, events: list[dict[str, Any]]) -> None:
         """Publish, also what no advert matches: that must be refused."""
         first, bodies = self._publications + 1, []
+        self._has_published = not self.adverts
         for values in events:
             self._publications += 1
             allowed = not self.adverts or any(matches(c, values) for c in self.adverts.values())
@@ -157,6 +160,12 @@ class Client:
             bodies.append(published.body)
             self.unanswered.append(published)
         self._say(Publish(first, tuple(bodies)))
+
+    def may_publish(self, values: Values) -> bool:
+        """Has it advertised such an event?"""
+        if not self.adverts:
+            return self.is_here and self._has_published
+        return any(matches(one, values) for one in self.adverts.values())
 
     def is_idle(self, number: int) -> bool:
         """Is nothing under way that concerns this subscription?"""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from brokers.simulation.chance import Chance
 
 __all__ = ["DOMAINS", "Condition", "Conjunction", "Index", "Values", "draw_conjunction"]
-__all__ += ["draw_values", "holds", "matches", "text_of"]
+__all__ += ["body_of", "draw_values", "holds", "matches", "text_of"]
 
 Value = int | str
 #: An event: attributes that are missing are not in it.
@@ -119,6 +119,15 @@ def draw_values(chance: Chance, within: Conjunction = ()) -> dict[str, Value]:
         allowed = [value for value in DOMAINS[condition.attribute] if holds(condition, value)]
         values[condition.attribute] = chance.pick(allowed)
     return values
+
+
+def body_of(values: Values) -> bytes:
+    """The event, as it is published."""
+    parts = [
+        f'"{name}": "{value}"' if isinstance(value, str) else f'"{name}": {value}'
+        for name, value in values.items()
+    ]
+    return f"{{{', '.join(parts)}}}".encode()
 
 
 class Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -40,5 +41,6 @@ def run_many(
     if jobs == 1:
         yield from map(one, seeds)
         return
-    with multiprocessing.Pool(jobs) as pool:
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    with multiprocessing.Pool(jobs, signal.signal, ignore) as pool:
         yield from pool.imap(one, seeds)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from brokers.messages import Delivery, Event
 from brokers.simulation.agenda import Agenda
-from brokers.simulation.conditions import Conjunction, Index, Values, matches, text_of
+from brokers.simulation.conditions import Conjunction, Index, Values, body_of, matches, text_of
 from brokers.simulation.failure import Failure
 from brokers.simulation.windows import UNDER_WAY, Windows
 
@@ -193,6 +193,12 @@ class Oracle:
             if wish.settled is not None and wish.slot not in self._changing
         ]
 
+    def wanted_by(self, values: Values) -> list[str]:
+        """The brokers with an acknowledged subscription to such an event."""
+        found = self._index.find(values)
+        wishes = [wish for wish in self._wishes if found & wish.bit]
+        return list(dict.fromkeys(wish.client.process.name for wish in wishes))
+
     def _unsettle(self, wish: Wish) -> None:
         self._index.remove(wish.slot)
         self._changing.pop(wish.slot, None)
@@ -206,12 +212,7 @@ class Oracle:
 
     def publish(self, client: Client, number: int, values: Values, allowed: bool) -> Published:
         """A client publishes an event; `allowed` by its adverts, or not."""
-        parts = [
-            f'"{name}": "{value}"' if isinstance(value, str) else f'"{name}": {value}'
-            for name, value in values.items()
-        ]
-        body = f'{{{", ".join(parts)}, "n": {self.counts["published"]}}}'.encode()
-        body = body.replace(b"{, ", b"{")
+        body = body_of({**values, "n": self.counts["published"]})
         self.counts["published"] += 1
         published = Published(client, number, values, body, self._agenda.now, allowed)
         self.events[body] = published

@@ -18,6 +18,7 @@ from brokers.messages import Digest, Frame, Ping
 from brokers.settings import Settings
 from brokers.simulation.agenda import Agenda
 from brokers.simulation.chance import Chance
+from brokers.simulation.conditions import body_of, draw_values
 from brokers.simulation.failure import Failure
 from brokers.simulation.faults import FAULTS, Mend, Scene
 from brokers.simulation.graph import SHAPES, diameter, distances, draw_graph
@@ -42,10 +43,18 @@ REST: Final = 2.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
 DETOURS: Final = frozenset({"central", "rendezvous", "siena-hierarchical"})
 
+#: The body of an event, a broker where it might be published, and the brokers that want it.
+Question = tuple[bytes, str, Sequence[str]]
 #: What else must hold of all nodes at quiet points, given the nodes by name, (broker, filter) of
-#: all that is acknowledged, and (broker, broker) of all connections. Raises `Failure`.
+#: all that is acknowledged, (broker, broker) of all connections, and questions. Raises `Failure`.
 CheckTables = Callable[
-    [Mapping[str, Any], Sequence[tuple[str, str]], Sequence[tuple[str, str]]], None
+    [
+        Mapping[str, Any],
+        Sequence[tuple[str, str]],
+        Sequence[tuple[str, str]],
+        Sequence[Question],
+    ],
+    None,
 ]
 
 
@@ -155,6 +164,7 @@ class _Run:
         self._mends: list[tuple[int, Mend]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
+        self._asking = Chance(seed, "questions")
 
     def _counters(self) -> Counter[str]:
         """What all nodes have counted, those that are gone included."""
@@ -326,8 +336,15 @@ class _Run:
                 names = " and ".join(process.name for process in ends)
                 raise Failure("links", f"{names} have not found each other again")
         if self._check_tables is not None:
-            filters = self.oracle.settled_filters()
-            self._check_tables(self._nodes(), filters, self.network.pairs())
+            settled, pairs = self.oracle.settled_filters(), self.network.pairs()
+            self._check_tables(self._nodes(), settled, pairs, self._questions())
+
+    def _questions(self) -> list[Question]:
+        """An event, asked of everybody who has advertised something like it."""
+        values = draw_values(self._asking)
+        body, wanted = body_of(values), self.oracle.wanted_by(values)
+        sources = [one.process.name for one in self.workload.clients if one.may_publish(values)]
+        return [(body, source, wanted) for source in dict.fromkeys(sources)]
 
     def _check_ways(self, since: float) -> None:
         """Nothing has changed for long: events go where they are wanted, and nowhere else."""

@@ -13,6 +13,7 @@ from brokers.presets import PRESETS
 from brokers.simulation.chance import Chance
 from brokers.simulation.conditions import draw_values
 from brokers.simulation.failure import Failure
+from brokers.simulation.run import Question
 from matchengine import Matcher
 
 __all__ = ["Subject", "check_tables"]
@@ -39,15 +40,17 @@ def check_tables(
     nodes: Mapping[str, Subject],
     settled: Sequence[tuple[str, str]],
     pairs: Sequence[tuple[str, str]],
+    questions: Sequence[Question],
 ) -> None:
     """At a quiet moment tables are as good as can be. Raises `Failure`.
 
     * What one end of a link exports is what the other end has imported.
     * What a broker wants of others is what its clients have been promised: no less, and no more.
     * Nobody holds what its origin does not want.
+    * From every broker where an event may be published, tables lead to all that want it.
     """
     tables = {name: status.audit(node)["links"] for name, node in nodes.items()}
-    for a, b in pairs:
+    for a, b in [*pairs, *((b, a) for a, b in pairs)]:
         if b not in tables[a] or a not in tables[b]:
             raise Failure("tables", f"{a} and {b} are connected, and one does not know it")
         if tables[a][b]["exported"] != tables[b][a]["imported"]:
@@ -55,6 +58,26 @@ def check_tables(
             raise Failure("tables", text)
     _check_interest(nodes, settled)
     _check_origins(nodes)
+    for body, source, promised in questions:
+        missed = set(promised) - _reached(nodes, body, source)
+        if missed and PRESETS[nodes[source].preset].plane == "filtered":
+            text = f"no table leads {body.decode()} from {source} to {', '.join(sorted(missed))}"
+            raise Failure("tables", text)
+
+
+def _reached(nodes: Mapping[str, Subject], body: bytes, source: str) -> set[str]:
+    """The brokers with subscriptions that an event of this source would get to, by all tables."""
+    seen, waiting, reached = {source}, [source], set()
+    while waiting:
+        name = waiting.pop()
+        way = status.route(nodes[name], body, source)
+        if way["here"]:
+            reached.add(name)
+        for neighbour, link in way["links"].items():
+            if link["taken"] and neighbour not in seen:
+                seen.add(neighbour)
+                waiting.append(neighbour)
+    return reached
 
 
 def _check_interest(nodes: Mapping[str, Subject], settled: Sequence[tuple[str, str]]) -> None:

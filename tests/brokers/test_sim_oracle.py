@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from brokers.sim import FAULTS, Options, run
+from brokers.simulation.subject import Subject, check_tables
 from lying_nodes import LIARS
 from tiny_node import TinyNode
 
@@ -51,3 +53,23 @@ def test_lies_are_found(liar: Callable[..., TinyNode], faults: str, promises: se
             assert result.promise in promises, result.failure
             return
     pytest.fail(f"{liar.__name__} was believed")
+
+
+def test_tables_are_asked_whether_they_lead_to_all_that_is_settled() -> None:
+    """Copies agree and interest is promised as it should; what finds it is missing."""
+    asked: list[Any] = []
+
+    def forget(nodes: dict[str, Subject], settled: Any, pairs: Any, questions: Any) -> None:
+        check_tables(nodes, settled, pairs, questions)
+        asked.extend(questions)
+        for node in nodes.values():
+            for id in [id for id in node._matcher if isinstance(id, tuple)]:
+                node._matcher.remove(id)
+        check_tables(nodes, settled, pairs, questions)
+
+    for seed in range(SEEDS):
+        result = run(Options(preset="default", seed=seed, messages=3_000), Subject, None, forget)
+        if result.promise == "tables":
+            assert "no table leads {" in str(result.failure)
+            return
+    pytest.fail(f"found nothing by {len(asked)} questions")
