@@ -41,9 +41,13 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.order import Order
 from brokers.wire_fields import BODY
 
 __all__ = ["Answered", "ClientState", "body_of", "error_named"]
+
+#: Why a client drops what a broker sends that has begun anew.
+AGAIN = "had before, or after a later one of its publisher"
 
 Request = Subscribe | Unsubscribe | Advertise | Unadvertise | Ask
 R = TypeVar("R", Subscribe, Unsubscribe, Advertise, Unadvertise, Ask)
@@ -98,6 +102,7 @@ class ClientState:
         self._refused: set[int] = set()  # numbers beyond `_taken`
         self._outgoing: deque[bytes] = deque()
         self._consumed = self._consumed_said = 0
+        self._order = Order()
 
     # ---- connections ----------------------------------------------------------------------------
 
@@ -223,7 +228,11 @@ class ClientState:
         match message:
             case Deliver(batch):
                 for subscriptions, event in batch:
-                    self._arrived(subscriptions, event)
+                    if self._order.follows(event):
+                        self._arrived(subscriptions, event)
+                    else:
+                        self._consumed += 1
+                        self.lost[AGAIN] += 1
             case Taken(number):
                 self._taken_to(self._base + number)
             case Refused(number, error, text):
