@@ -95,6 +95,7 @@ class ClientState:
         self._asked: dict[int, Request] = {}  # not yet answered, in their order
         self._resaid: set[int] = set()  # of those, what was said on an earlier connection as well
         self._restated: set[int] = set()  # of those, what stood already, and is said again
+        self._withdrawn: set[int] = set()  # adverts ended before they were answered
         self._lost_before: Counter[str] = Counter()
         # Publications are numbered over the client's life; a connection counts from `_base`.
         self.published = 0
@@ -166,7 +167,10 @@ class ClientState:
         return self._number, self._ask(Advertise(self._next_request(), self._number, filter))
 
     def unadvertise(self, number: int) -> Unadvertise:
-        """End an advert."""
+        """End an advert, also one that is not answered yet."""
+        for asked in self._asked.values():
+            if isinstance(asked, Advertise) and asked.advert == number:
+                self._withdrawn.add(number)
         self.adverts.pop(number, None)
         return self._ask(Unadvertise(self._next_request(), number))
 
@@ -291,7 +295,9 @@ class ClientState:
                 elif restated or number not in self.subscriptions:
                     self._forget(number)
             case Advertise(_, number, filter):
-                if error is None:
+                if number in self._withdrawn:
+                    self._withdrawn.discard(number)
+                elif error is None:
                     self.adverts[number] = filter
                 elif restated:
                     self.adverts.pop(number, None)
@@ -345,4 +351,4 @@ def error_named(name: str, text: str) -> Exception:
         found = getattr(home, name, None)
         if isinstance(found, type) and issubclass(found, Exception):
             return found(text)
-    return RequestRefused(f"{name}: {text}" if name else text)
+    return RequestRefused(text if name in ("", "ValueError") else f"{name}: {text}")
