@@ -17,6 +17,7 @@ from itertools import count
 from brokers.clients import Client, Clients
 from brokers.errors import NotAdvertised, ProtocolError
 from brokers.events.flow import Flow
+from brokers.filters import said_by_client
 from brokers.messages import Advertise, Done, Event, Failed, Publish, Refused, Taken, Unadvertise
 from brokers.publisher import EVERYTHING, Publisher
 from brokers.reduce import Change, reducer
@@ -26,8 +27,6 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
-#: Characters of all adverts: a record has to fit into one frame.
-_TEXT = 1 << 20
 
 new = tuple.__new__  # a named tuple in half the time
 
@@ -75,7 +74,7 @@ class Publications:
     def advertise(self, client: Client, message: Advertise) -> None:
         """Add or replace an advert. Done once everybody has answered it."""
         try:
-            filter = parse(message.filter)
+            filter = said_by_client(message.filter)
         except MatchEngineError as error:
             self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
             return
