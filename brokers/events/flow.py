@@ -190,7 +190,3 @@ class Flow:
         """The credits to send; each once."""
         credits, self._credits = self._credits, []
         return credits
-
-    def forget(self, source: str) -> None:
-        """The source has left the overlay."""
-        self._sources.pop(source, None)

@@ -1,6 +1,8 @@
 """Slow subscribers, broken links, and what strangers get wrong."""
 
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -348,3 +350,13 @@ def test_questions_about_a_broker_that_is_none_leave_nothing_behind() -> None:
     net.say(client, Ask(2, "explain", '{"event": {"price": 1}, "source": ["Z"]}'))
     assert [failed.request for failed in net.heard(client, Failed)] == [1, 2]
     assert not net.nodes["A"].neighbours.routes._branches.get("Z")
+
+
+def test_topologies_of_the_past_are_not_kept() -> None:
+    net = Net(RING)
+    past = weakref.ref(net.nodes["A"].neighbours.topology)
+    net.cut("AB")
+    net.settle()
+    gc.collect()
+    assert past() is None
+    assert len({node.neighbours.topology for node in net.nodes.values()}) == 1
