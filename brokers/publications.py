@@ -78,9 +78,22 @@ class Publications:
         except MatchEngineError as error:
             self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
             return
+        if (excess := self._excess(client.publisher, message.advert, filter)) is not None:
+            self._clients.say(client, Failed(message.request, "LimitExceeded", excess))
+            return
         self._announce(client, message.advert, filter)
         self._withdraw(client, EVERYTHING)
         self._requests.append((client.publisher.generation, client.address, message.request))
+
+    def _excess(self, publisher: Publisher, number: int, filter: Filter) -> str | None:
+        """What would be too much if a client had this advert, too."""
+        settings, known = self._settings, publisher.adverts.get(number)
+        if known is None and len(publisher.adverts) >= settings.subscriptions:
+            return f"a client has at most {settings.subscriptions:,} adverts"
+        before = len(str(known[0])) if known else 0
+        if publisher.text - before + len(str(filter)) > settings.subscription_text:
+            return f"a client's adverts have at most {settings.subscription_text:,} characters"
+        return None
 
     def _announce(self, client: Client, number: int, filter: Filter) -> None:
         publisher = client.publisher
