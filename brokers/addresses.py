@@ -35,6 +35,10 @@ def read_address(text: str) -> Address:
         raise ConfigurationError(f"{text!r}: an IPv6 address stands in brackets: [::1]:7001")
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
         raise ConfigurationError(f"{text!r} is not HOST:PORT, for instance 127.0.0.1:7001")
+    try:
+        host.encode("idna")  # as the resolver will
+    except UnicodeError as error:
+        raise ConfigurationError(f"{text!r}: {host!r} is no name of a host: {error}") from None
     return Address(host, int(port))
 
 

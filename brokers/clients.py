@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from brokers.effects import Close, Effect, Save, Send
 from brokers.errors import ProtocolError
 from brokers.events.flow import Flow
+from brokers.filters import said_by_client
 from brokers.messages import (
     ClientUp,
     Consumed,
@@ -142,7 +143,7 @@ class Clients:
     def subscribe(self, client: Client, message: Subscribe, now: float) -> None:
         """Begin a subscription, or give one another filter."""
         try:
-            filter = parse(message.filter)
+            filter = said_by_client(message.filter)
         except MatchEngineError as error:
             self.say(client, Failed(message.request, type(error).__name__, str(error)))
             return

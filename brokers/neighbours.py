@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any
 
 from brokers.effects import Close, Effect, Send
+from brokers.filters import passed_on
 from brokers.interest.adverts import Adverts, promises
 from brokers.interest.entries import Entries, Entry
 from brokers.interest.settling import Settling
@@ -112,6 +113,8 @@ class Neighbours:
         self._down_since.pop(neighbour, None)
         self._counters["links up"] += 1
         self.settling.link_up(neighbour)
+        # What was said of others on an earlier connection is said again, though no route changes.
+        self._unreported.update(dict.fromkeys(self.database.records))
         self.say(neighbour, self.database.summary(), now)
         self._speak(now)
         for first in self.entries.link_up(neighbour):
@@ -173,7 +176,9 @@ class Neighbours:
         self._news = True
 
     def learn(self, record: Record, sender: str, now: float) -> None:
-        """A record has come."""
+        """A record has come. Raises ProtocolError."""
+        for advert in set(record.adverts).difference(self._advertised.get(record.origin, ())):
+            passed_on(advert, sender)
         if record.origin == self._name:
             if record[1:3] > self.database.own[1:3]:
                 self._counters["records of another broker with our name"] += 1

@@ -17,6 +17,7 @@ from itertools import count
 from brokers.clients import Client, Clients
 from brokers.errors import NotAdvertised, ProtocolError
 from brokers.events.flow import Flow
+from brokers.filters import said_by_client
 from brokers.messages import Advertise, Done, Event, Failed, Publish, Refused, Taken, Unadvertise
 from brokers.publisher import EVERYTHING, Publisher
 from brokers.reduce import Change, reducer
@@ -26,8 +27,6 @@ from matchengine import EventError, Filter, MatchEngineError, parse
 __all__ = ["Publications"]
 
 _ALL = parse("")
-#: Characters of all adverts: a record has to fit into one frame.
-_TEXT = 1 << 20
 
 new = tuple.__new__  # a named tuple in half the time
 
@@ -75,13 +74,26 @@ class Publications:
     def advertise(self, client: Client, message: Advertise) -> None:
         """Add or replace an advert. Done once everybody has answered it."""
         try:
-            filter = parse(message.filter)
+            filter = said_by_client(message.filter)
         except MatchEngineError as error:
             self._clients.say(client, Failed(message.request, type(error).__name__, str(error)))
+            return
+        if (excess := self._excess(client.publisher, message.advert, filter)) is not None:
+            self._clients.say(client, Failed(message.request, "LimitExceeded", excess))
             return
         self._announce(client, message.advert, filter)
         self._withdraw(client, EVERYTHING)
         self._requests.append((client.publisher.generation, client.address, message.request))
+
+    def _excess(self, publisher: Publisher, number: int, filter: Filter) -> str | None:
+        """What would be too much if a client had this advert, too."""
+        settings, known = self._settings, publisher.adverts.get(number)
+        if known is None and len(publisher.adverts) >= settings.subscriptions:
+            return f"a client has at most {settings.subscriptions:,} adverts"
+        before = len(str(known[0])) if known else 0
+        if publisher.text - before + len(str(filter)) > settings.subscription_text:
+            return f"a client's adverts have at most {settings.subscription_text:,} characters"
+        return None
 
     def _announce(self, client: Client, number: int, filter: Filter) -> None:
         publisher = client.publisher

@@ -30,12 +30,13 @@ class Publisher:
     """Adverts and waiting publications of one client."""
 
     __slots__ = (
-        "_dotted", "_index", "adverts", "answered", "generation", "leaving", "waiting",
+        "_dotted", "_index", "adverts", "answered", "generation", "leaving", "text", "waiting",
     )  # fmt: skip
 
     def __init__(self) -> None:
         #: Filters by the client's numbers, each with the member that stands for it in the reducer.
         self.adverts: dict[int, tuple[Filter, int]] = {}
+        self.text = 0  #: characters of all these filters
         self.leaving: list[int] = []  #: members of adverts taken back while publications waited
         #: Bodies, or why one is refused; numbered from `answered` + 1 on.
         self.waiting: deque[bytes | Exception] = deque()
@@ -47,6 +48,7 @@ class Publisher:
     def advertise(self, number: int, filter: Filter, member: int) -> None:
         """Add an advert."""
         self.adverts[number] = filter, member
+        self.text += len(str(filter))
         if number != EVERYTHING:
             self._index.add(filter, id=number)
             if any("." in path for path in filter.paths):
@@ -57,7 +59,10 @@ class Publisher:
         self._index.discard(number)
         self._dotted.discard(number)
         advert = self.adverts.pop(number, None)
-        return None if advert is None else advert[1]
+        if advert is None:
+            return None
+        self.text -= len(str(advert[0]))
+        return advert[1]
 
     def refusal(self, body: bytes) -> str | None:
         """Why the client may not publish this now; None if it may.

@@ -36,7 +36,7 @@ class Settings:
     adverts: int = 256
     advert_text: int = 1 << 16
     #: Subscriptions of one client, and characters of all its filters: what a named one has left
-    #: behind is told to it in one frame.
+    #: behind is told to it in one frame. And so many adverts, of so many characters.
     subscriptions: int = 100_000
     subscription_text: int = 1 << 24
     #: Preset rendezvous: events and subscriptions meet by the value of this attribute.

@@ -90,8 +90,8 @@ def route(node: Node, event: Any, source: str | None = None) -> dict[str, Any]:
     """
     neighbours = node.neighbours
     source = source or node.name
-    if source not in neighbours.topology.brokers:
-        raise ValueError(f"no broker {source!r} is known here")
+    if source not in neighbours.topology:
+        raise ValueError(f"there is no broker {source!r} in the overlay")
     body = event if isinstance(event, str | bytes) else json.dumps(event)
     behind: dict[str, list[dict[str, Any]]] = {}
     here: list[dict[str, Any]] = []

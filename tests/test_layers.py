@@ -63,7 +63,7 @@ BROKERS_ORDER = [
     # what shells need besides
     "addresses", "security", "store", "client",
     # the blocks of a node
-    "index", "parts", "reduce", "overlay", "interest", "events", "link", "presets",
+    "index", "parts", "filters", "reduce", "overlay", "interest", "events", "link", "presets",
     # the node
     "subscriptions", "subscriber", "publisher", "neighbours", "clients", "publications",
     "status", "node",

@@ -55,7 +55,3 @@ class Duplicates:
             return False
         source.seen |= 1 << -ahead
         return True
-
-    def forget(self, source: str) -> None:
-        """The source has gone, and what it had sent has arrived."""
-        self._sources.pop(source, None)

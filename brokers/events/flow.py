@@ -132,18 +132,21 @@ class Flow:
     def received(self, events: Iterable[Event]) -> None:
         """Events are here, and whoever wants them here has them."""
         for (name, incarnation), run in groupby(events, _STREAM):
-            sequences = [event.sequence for event in run]
             source = self._source(name, incarnation)
+            if source is None:
+                continue
+            sequences = [event.sequence for event in run]
             source.latest = max(source.latest, *sequences)
             source.owed += len(sequences)
             if source.owed >= self._share and not source.held_by:
                 self._give(name, source)
 
-    def _source(self, name: str, incarnation: int) -> _Source:
+    def _source(self, name: str, incarnation: int) -> _Source | None:
+        """What is owed to this incarnation; None: nothing any more, there is a later one."""
         source = self._sources.get(name)
         if source is None or source.incarnation < incarnation:
             source = self._sources[name] = _Source(incarnation)
-        return source
+        return source if source.incarnation == incarnation else None
 
     def _give(self, name: str, source: _Source) -> None:
         source.owed = 0
@@ -152,6 +155,8 @@ class Flow:
     def probed(self, probe: Probe) -> None:
         """The source asks: what came before is here, or will not come."""
         source = self._source(probe.source, probe.incarnation)
+        if source is None:
+            return
         source.latest = max(source.latest, probe.sequence)
         if not source.held_by:
             self._give(probe.source, source)
@@ -160,8 +165,10 @@ class Flow:
 
     def hold(self, event: Event, client: str) -> None:
         """A client's queue is too long: no credit for this source until it is shorter."""
-        self._source(event.source, event.incarnation).held_by[client] = None
-        self._holders[client] = None
+        source = self._source(event.source, event.incarnation)
+        if source is not None:
+            source.held_by[client] = None
+            self._holders[client] = None
 
     def release(self, client: str) -> None:
         """The client's queue is short again, or gone."""
@@ -183,7 +190,3 @@ class Flow:
         """The credits to send; each once."""
         credits, self._credits = self._credits, []
         return credits
-
-    def forget(self, source: str) -> None:
-        """The source has left the overlay."""
-        self._sources.pop(source, None)

@@ -68,11 +68,6 @@ class Adverts:
                 del self._by_source[source]
         return list(dict.fromkeys(source for source, _ in gone))
 
-    @property
-    def deadline(self) -> float | None:
-        """When the next advert is forgotten."""
-        return min(self._going.values()) + self._retain if self._going else None
-
     def sources(self, filter: Filter) -> int:
         """Mask of the brokers that may publish what the filter wants."""
         mask = self._everything

@@ -22,13 +22,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from brokers.errors import ProtocolError
+from brokers.filters import passed_on
 from brokers.interest.tables import Export, Import
 from brokers.interest.targets import Targets
 from brokers.messages import Ack, Change, Digest, Key, Peer, Resync, Table
 from brokers.overlay.routes import Branch, Routes
 from brokers.parts import parts
 from brokers.reduce import Reducer
-from matchengine import Filter, MatchEngineError, Matcher, parse
+from matchengine import Filter, Matcher
 
 __all__ = ["Entries", "Entry"]
 
@@ -272,12 +273,7 @@ class Entries:
         """An imported entry is put in place; said again, it is acknowledged again."""
         known = table.entries.get(key)
         if known is None:
-            try:
-                filter = parse(text)
-            except MatchEngineError as error:
-                raise ProtocolError(
-                    f"{neighbour} passed on a filter that is none: {error}"
-                ) from None
+            filter = passed_on(text, neighbour)
             self._matcher.add(filter, id=(neighbour, key), to=self._routes.number(key.origin))
             table.put(key, text)
             self.hold(neighbour, key, filter, text, now)

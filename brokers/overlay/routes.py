@@ -96,11 +96,6 @@ class Routes:
         self._ways = None
         return True
 
-    @property
-    def deadline(self) -> float | None:
-        """When the next topology expires."""
-        return self._views[0][0] + self._retain if len(self._views) > 1 else None
-
     def branches(self, root: str) -> tuple[Branch, ...]:
         """The branches here of the trees of `root`; of all trees that are still kept."""
         branches = self._branches.get(root)
@@ -137,7 +132,3 @@ class Routes:
     def topologies(self) -> list[Topology]:
         """All that are kept, the present one last."""
         return [topology for _, topology in self._views]
-
-    def known(self, broker: str) -> bool:
-        """Is the broker in a topology that is still kept?"""
-        return any(broker in topology for _, topology in self._views)

@@ -8,8 +8,8 @@ That paths are symmetric is what the brokers build on: interest that travels fro
 way for events from S to X, link by link, and every part of a shortest path is one. The tree of a
 broker is the union of its paths to all others.
 
-Topologies are values: equal ones are one object, and its trees are computed once however many
-(simulated) brokers ask.
+Topologies are values: equal ones are one object while anybody has it, and its trees are computed
+once however many (simulated) brokers ask. Nobody keeps those of the past: they may be megabytes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import heapq
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from weakref import WeakValueDictionary
 
 __all__ = ["Link", "Topology", "topology_of"]
 
@@ -37,7 +38,7 @@ def _length(a: str, b: str) -> int:
 class Topology:
     """Brokers and the links between them, all reachable from each other. Made by `topology_of`."""
 
-    __slots__ = ("_below", "_parents", "brokers", "links", "neighbours")
+    __slots__ = ("__weakref__", "_below", "_parents", "brokers", "links", "neighbours")
 
     def __init__(self, brokers: tuple[str, ...], links: tuple[Link, ...]) -> None:
         self.brokers = brokers
@@ -114,7 +115,13 @@ class Topology:
         return f"Topology({', '.join('-'.join(link) for link in self.links) or self.brokers[0]})"
 
 
-@lru_cache(maxsize=1024)
+_made: WeakValueDictionary[tuple[tuple[str, ...], tuple[Link, ...]], Topology]
+_made = WeakValueDictionary()
+
+
 def topology_of(brokers: tuple[str, ...], links: tuple[Link, ...]) -> Topology:
     """The topology of these brokers and links, both sorted."""
-    return Topology(brokers, links)
+    topology = _made.get((brokers, links))
+    if topology is None:
+        topology = _made[brokers, links] = Topology(brokers, links)
+    return topology

@@ -23,9 +23,10 @@ part of a whole, or covered by another block.
 
 **A list of values has `MOST_VALUES` at most.** Each change of a part sends its whole again: ten
 thousand members `symbol = '...'` in one list would send a hundred kilobytes whenever one of them
-comes or goes, and half a gigabyte while they come. With 256 values it is 3 KB at most, a frame like
+comes or goes, and half a gigabyte while they come. With 256 values it is some 3 KB, a frame like
 any other; and the ten thousand have become 40 outputs, of which longer lists could save no more
-than 39. Spans need no bound: a whole of any number of spans is one span.
+than 39. (Values may be long: `MOST_BYTES` of conditions.py bounds the whole.) Spans need no
+bound: a whole of any number of spans is one span.
 """
 
 from __future__ import annotations

@@ -22,6 +22,11 @@ from matchengine.filters import Filter, filter_of
 __all__ = ["Condition", "condition_of", "conjunction", "conjuncts", "listed", "spans_of", "unite"]
 
 
+#: A union of more bytes is none: each change of a part sends its whole again, and there is no room
+#: for a text of any length in a frame.
+MOST_BYTES = 1 << 16
+
+
 class Condition(NamedTuple):
     """A conjunct that may be united with another: some values of a path, or all in a span."""
 
@@ -43,7 +48,9 @@ def conjuncts(filter: Filter) -> list[bytes]:
 
 
 def conjunction(operands: list[bytes]) -> Filter | None:
-    """The inverse of `conjuncts`; None where the filter would break the limits."""
+    """The inverse of `conjuncts`; None where the filter would be too long."""
+    if sum(map(len, operands)) > MOST_BYTES:
+        return None
     if len(operands) == 1:
         return filter_of(operands[0])
     try:

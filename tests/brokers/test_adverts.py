@@ -15,9 +15,10 @@ import coverings
 from broker_net import LINE, Net
 from brokers.events.several import with_several
 from brokers.interest.adverts import promises
-from brokers.messages import Advertise, Done, Refused
+from brokers.messages import Advertise, Done, Failed, Refused, Unadvertise
 from brokers.publisher import EVERYTHING, Publisher
 from brokers.reduce import reducer
+from brokers.settings import Settings
 from matchengine import Matcher, parse, reference
 from strategies import KEYS, json_texts
 
@@ -235,3 +236,18 @@ def test_interest_stays_away_when_an_advert_has_been_taken_back() -> None:
     net.run()
     net.settle()
     assert list(net.entries("A")) == []
+
+
+def test_the_adverts_of_a_client_are_bounded() -> None:
+    net = Net(["AB"], settings=Settings(subscriptions=2, subscription_text=40))
+    client = net.client("A")
+    for request, (number, text) in enumerate(
+        [(1, "a = 1"), (2, "b = 1"), (3, "c = 1"), (2, f"b = '{'x' * 40}'"), (2, "b = 2")]
+    ):
+        net.say(client, Advertise(request, number, text))
+        net.run()
+    assert [failed.request for failed in net.heard(client, Failed)] == [2, 3]
+    net.say(client, Unadvertise(5, 1))
+    net.say(client, Advertise(6, 3, "c = 1"))
+    net.run()
+    assert [done.request for done in net.heard(client, Done)] == [0, 1, 4, 5, 6]

@@ -397,6 +397,7 @@ async def test_a_client_that_sends_nonsense_is_the_only_one_to_go() -> None:
         {"address": "nowhere"},
         {"address": "127.0.0.1:99999"},
         {"address": "::1:7001"},
+        {"address": "no..name:7001"},
         {"policy": "whatever"},
         {"limit": 0},
         {"limit": 1 << 32},

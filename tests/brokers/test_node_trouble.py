@@ -1,24 +1,33 @@
 """Slow subscribers, broken links, and what strangers get wrong."""
 
+import gc
 import json
+import weakref
 
 import pytest
 
 from broker_net import LINE, RING, Net
+from brokers.events.flow import Flow
 from brokers.messages import (
+    Advertise,
+    Ask,
     Change,
     ClientUp,
     Consumed,
+    Credit,
     Done,
     Event,
     Events,
+    Failed,
     Frame,
     Key,
     LinkUp,
     Lost,
     Policy,
+    Probe,
     Publish,
     Record,
+    Settled,
     Subscribe,
     Taken,
 )
@@ -294,3 +303,72 @@ def test_silence_ends_a_link() -> None:
     net.wait(5)
     assert [close.reason for close in net.closed] == ["nothing was heard for too long"]
     assert net.nodes["A"].neighbours.topology.brokers == ("A", "B", "C")
+
+
+def test_a_filter_whose_canonical_text_is_too_long_is_refused_and_costs_no_link() -> None:
+    net = Net(LINE)
+    subscriber, publisher = net.client("A"), net.client("D")
+    net.publish(publisher, DEAR)
+    net.run()
+    text = f"price IN ({','.join(map(str, range(150_000)))})"  # each comma gets a space
+    net.subscribe(subscriber, text)
+    net.say(publisher, Advertise(1, 1, text))
+    net.run()
+    assert [failed.error for failed in net.heard(subscriber, Failed)] == ["LimitExceeded"]
+    assert [failed.error for failed in net.heard(publisher, Failed)] == ["LimitExceeded"]
+    assert not net.entries("A")
+
+
+def test_a_neighbour_whose_record_has_a_nonsensical_advert_loses_its_link_only() -> None:
+    net = Net(LINE)
+    link = net.nodes["B"].neighbours.links["C"]
+    record = Record("C", 999, 1, ("B", "D"), 1, ("price < < 10",))
+    net.tell("B", Frame(link.session, link.next_in, record), "C")
+    assert [close.to for close in net.closed] == ["C"]
+    assert net.nodes["A"].neighbours.database.records["C"].incarnation != 999
+
+
+def test_a_report_lost_with_a_connection_that_is_replaced_is_made_again() -> None:
+    net = Net(["AB", "BC"])
+    publisher = net.client("A")
+    net.say(publisher, Advertise(1, 1, "price < 10"))
+    for name in "BC":  # learn of it
+        sender, to, message = net.queue.popleft()
+        assert (to, type(message.message)) == (name, Record)  # type: ignore[union-attr]
+        net.tell(to, message, sender)
+    assert [type(frame.message) for _, _, frame in net.queue] == [Settled]  # type: ignore[union-attr]
+    net.queue.clear()
+    net.connect("BC")  # and no route has changed
+    net.run()
+    assert net.heard(publisher, Done) == [Done(1)]
+
+
+def test_events_of_an_earlier_incarnation_earn_no_credit_of_the_present_one() -> None:
+    flow = Flow("B", 1, window=4)
+    flow.received([Event("A", 8, 1, "p", b"{}")])
+    assert flow.credits() == [Credit("A", 8, "B", 1)]
+    flow.received([Event("A", 7, 1_000, "p", b"{}")])
+    flow.probed(Probe("A", 7, "B", 1_000))
+    flow.hold(Event("A", 7, 1_000, "p", b"{}"), "#1")
+    assert not flow.owing
+    flow.received([Event("A", 8, 2, "p", b"{}")])
+    assert flow.credits() == [Credit("A", 8, "B", 2)]
+
+
+def test_questions_about_a_broker_that_is_none_leave_nothing_behind() -> None:
+    net = Net(LINE)
+    client = net.client("A")
+    net.say(client, Ask(1, "explain", '{"event": {"price": 1}, "source": "Z"}'))
+    net.say(client, Ask(2, "explain", '{"event": {"price": 1}, "source": ["Z"]}'))
+    assert [failed.request for failed in net.heard(client, Failed)] == [1, 2]
+    assert not net.nodes["A"].neighbours.routes._branches.get("Z")
+
+
+def test_topologies_of_the_past_are_not_kept() -> None:
+    net = Net(RING)
+    past = weakref.ref(net.nodes["A"].neighbours.topology)
+    net.cut("AB")
+    net.settle()
+    gc.collect()
+    assert past() is None
+    assert len({node.neighbours.topology for node in net.nodes.values()}) == 1

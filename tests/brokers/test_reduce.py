@@ -378,6 +378,18 @@ def test_lists_are_bounded() -> None:
     assert [str(filter) for filter in made.outputs().values()] == ["symbol = 'S1999'"]
 
 
+def test_what_is_united_is_bounded_in_bytes_too() -> None:
+    made = reducer("merging", itertools.count())
+    for n in range(100):
+        made.add(n, parse(f"symbol = 'S{n}{'x' * 5_000}' AND price < 10"))
+    texts = [str(filter) for filter in made.outputs().values()]
+    assert 8 <= len(texts) < 20
+    assert max(map(len, texts)) < 70_000
+    for n in range(100):
+        made.remove(n)
+    check_empty(made)
+
+
 # ---- the same on every run ----------------------------------------------------------------------
 
 
