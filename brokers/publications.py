@@ -198,8 +198,9 @@ class Publications:
             first = publisher.answered + 1
             publisher.answered += len(batch)
             self._accept(client, first, batch)
-        if publisher.answered != before:
-            self._clients.say(client, Taken(publisher.answered))
+        if publisher.answered == before:
+            return
+        self._clients.say(client, Taken(publisher.answered))
         self._waiting.pop(client.address, None)
         if waiting:  # the others have their turn first
             self._waiting[client.address] = client

@@ -20,7 +20,6 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from brokers.overlay.routes import Routes
-from brokers.overlay.topology import Topology
 from matchengine import Filter
 from matchengine.covering import values_of
 
@@ -32,11 +31,11 @@ def _key(value: object) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _owner(topology: Topology, key: str) -> str:
+def _owner(brokers: tuple[str, ...], key: str) -> str:
     def weight(broker: str) -> bytes:
         return blake2b(f"{broker}\0{key}".encode(), digest_size=8).digest()
 
-    return max(topology.brokers, key=weight)
+    return max(brokers, key=weight)
 
 
 def keys_of_event(body: bytes, attribute: str) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ def owners(routes: Routes, keys: Iterable[str]) -> int:
     mask = 0
     for topology in routes.topologies():
         for key in keys:
-            mask |= 1 << routes.number(_owner(topology, key))
+            mask |= 1 << routes.number(_owner(topology.brokers, key))
     return mask
 
 

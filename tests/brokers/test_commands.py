@@ -264,7 +264,7 @@ def test_nobody_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_route_from_nowhere(one: str, command: Command) -> None:
     ran = command("route", "--broker", one, "{}", "--source", "zz")
     assert ran.code == 1
-    assert ran.err == "matchengine: no broker 'zz' is known here\n"
+    assert ran.err == "matchengine: there is no broker 'zz' in the overlay\n"
 
 
 def test_certificates_and_tokens(tmp_path: Path, command: Command) -> None:
