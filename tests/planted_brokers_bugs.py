@@ -105,14 +105,16 @@ BUGS = [
     Bug(
         "entries are dropped before those that stand in for them are added",
         TABLES,
-        "        for part in _parts(self._added.items()):\n            yield Change(part, ())\n"
-        "        dropped = tuple(self._dropped)\n"
-        "        for i in range(0, len(dropped), _PART):\n"
-        "            yield Change((), dropped[i : i + _PART])\n",
-        "        dropped = tuple(self._dropped)\n"
-        "        for i in range(0, len(dropped), _PART):\n"
-        "            yield Change((), dropped[i : i + _PART])\n"
-        "        for part in _parts(self._added.items()):\n            yield Change(part, ())\n",
+        "        if self._added:\n            for piece in _pieces(self._added):\n"
+        "                yield Change(piece, ())\n"
+        "        if self._dropped:\n            keys = list(self._dropped)\n"
+        "            for gone in parts(keys, [_KEY] * len(keys)):\n"
+        "                yield Change((), gone)\n",
+        "        if self._dropped:\n            keys = list(self._dropped)\n"
+        "            for gone in parts(keys, [_KEY] * len(keys)):\n"
+        "                yield Change((), gone)\n"
+        "        if self._added:\n            for piece in _pieces(self._added):\n"
+        "                yield Change(piece, ())\n",
     ),
     Bug(
         "tables are not compared when a link is up again",
@@ -386,8 +388,8 @@ BUGS = [
     Bug(
         "late events are delivered",
         CLIENTS,
-        "late = self._last.get(stream, place) > place",
-        "late = False",
+        "if last.get(stream, place) > place:",
+        "if False:",
     ),
     Bug(
         "events come back over the link from which they came",
@@ -430,8 +432,8 @@ BUGS = [
     Bug(
         "sources are not held though a client's queue is long",
         CLIENTS,
-        "            self._flow.hold(event, address)\n",
-        "            pass\n",
+        "                self._flow.hold(delivery.event, client.address)\n",
+        "                pass\n",
     ),
     Bug(
         "a source is held by a client that has gone",
