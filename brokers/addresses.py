@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from typing import NamedTuple
 
 from brokers.errors import ConfigurationError
 
-__all__ = ["Address", "is_loopback", "read_address"]
+__all__ = ["Address", "is_loopback", "read_address", "why_unreachable"]
 
 
 class Address(NamedTuple):
@@ -25,6 +26,8 @@ def read_address(text: str) -> Address:
 
     Raises `ConfigurationError`.
     """
+    if not isinstance(text, str):
+        raise ConfigurationError(f"an address is a text, HOST:PORT, not {text!r}")
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -45,3 +48,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def why_unreachable(error: OSError) -> str:
+    """What the system said, without what asyncio puts around it: the address, which we say too."""
+    if isinstance(error.errno, int) and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

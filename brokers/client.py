@@ -41,9 +41,13 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.order import Order
 from brokers.wire_fields import BODY
 
 __all__ = ["Answered", "ClientState", "body_of", "error_named"]
+
+#: Why a client drops what a broker sends that has begun anew.
+AGAIN = "had before, or after a later one of its publisher"
 
 Request = Subscribe | Unsubscribe | Advertise | Unadvertise | Ask
 R = TypeVar("R", Subscribe, Unsubscribe, Advertise, Unadvertise, Ask)
@@ -91,6 +95,7 @@ class ClientState:
         self._asked: dict[int, Request] = {}  # not yet answered, in their order
         self._resaid: set[int] = set()  # of those, what was said on an earlier connection as well
         self._restated: set[int] = set()  # of those, what stood already, and is said again
+        self._withdrawn: set[int] = set()  # adverts ended before they were answered
         self._lost_before: Counter[str] = Counter()
         # Publications are numbered over the client's life; a connection counts from `_base`.
         self.published = 0
@@ -98,6 +103,7 @@ class ClientState:
         self._refused: set[int] = set()  # numbers beyond `_taken`
         self._outgoing: deque[bytes] = deque()
         self._consumed = self._consumed_said = 0
+        self._order = Order()
 
     # ---- connections ----------------------------------------------------------------------------
 
@@ -161,7 +167,10 @@ class ClientState:
         return self._number, self._ask(Advertise(self._next_request(), self._number, filter))
 
     def unadvertise(self, number: int) -> Unadvertise:
-        """End an advert."""
+        """End an advert, also one that is not answered yet."""
+        for asked in self._asked.values():
+            if isinstance(asked, Advertise) and asked.advert == number:
+                self._withdrawn.add(number)
         self.adverts.pop(number, None)
         return self._ask(Unadvertise(self._next_request(), number))
 
@@ -223,7 +232,11 @@ class ClientState:
         match message:
             case Deliver(batch):
                 for subscriptions, event in batch:
-                    self._arrived(subscriptions, event)
+                    if self._order.follows(event):
+                        self._arrived(subscriptions, event)
+                    else:
+                        self._consumed += 1
+                        self.lost[AGAIN] += 1
             case Taken(number):
                 self._taken_to(self._base + number)
             case Refused(number, error, text):
@@ -282,7 +295,9 @@ class ClientState:
                 elif restated or number not in self.subscriptions:
                     self._forget(number)
             case Advertise(_, number, filter):
-                if error is None:
+                if number in self._withdrawn:
+                    self._withdrawn.discard(number)
+                elif error is None:
                     self.adverts[number] = filter
                 elif restated:
                     self.adverts.pop(number, None)
@@ -336,4 +351,4 @@ def error_named(name: str, text: str) -> Exception:
         found = getattr(home, name, None)
         if isinstance(found, type) and issubclass(found, Exception):
             return found(text)
-    return RequestRefused(f"{name}: {text}" if name else text)
+    return RequestRefused(text if name in ("", "ValueError") else f"{name}: {text}")

@@ -28,6 +28,7 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.order import Order
 from brokers.parts import parts
 from brokers.publisher import Publisher
 from brokers.settings import Settings
@@ -36,9 +37,6 @@ from brokers.subscriptions import Subscription, Subscriptions
 from matchengine import Filter, MatchEngineError, parse
 
 __all__ = ["Client", "Clients"]
-
-#: Publishers of which the last event is remembered; beyond, the one first heard of is forgotten.
-_PUBLISHERS = 65_536
 
 new = tuple.__new__  # a named tuple in half the time
 
@@ -79,7 +77,7 @@ class Clients:
         self._by_address: dict[str, Client] = {}
         self._by_name: dict[str, Client] = {}
         self._touched: dict[str, Client] = {}  # something is to be sent to them
-        self._last: dict[tuple[str, str], tuple[int, int]] = {}  # what was delivered last
+        self._order = Order()
         self.effects: list[Effect] = []
         self.overrun: list[Client] = []  #: whose policy is to be disconnected now
         self.left: Callable[[Client], None] = lambda client: None  #: is told who has gone
@@ -205,25 +203,19 @@ class Clients:
 
     def deliver(self, found: list[tuple[Event, list[int]]]) -> None:
         """Queue events for the subscriptions in the slots beside each."""
-        last = self._last
         queues: dict[str, list[Delivery]] = {}
         for event, slots in found:
-            source, incarnation, sequence, publisher, _ = event
-            stream, place = (source, publisher), (incarnation, sequence)
-            if last.get(stream, place) > place:
+            if not self._order.follows(event):
                 for address, _ in self._wanted(slots):
                     client = self._touched[address] = self._by_address[address]
                     client.subscriber.dropped["after a later one of its publisher"] += 1
                 continue
-            last[stream] = place
             for address, numbers in self._wanted(slots):
                 delivery = new(Delivery, (numbers, event))
                 if (queue := queues.get(address)) is None:
                     queues[address] = [delivery]
                 else:
                     queue.append(delivery)
-        while len(last) > _PUBLISHERS:
-            del last[next(iter(last))]
         for address, deliveries in queues.items():
             self._queue(self._by_address[address], deliveries)
 

@@ -200,8 +200,10 @@ class Publications:
             self._accept(client, first, batch)
         if publisher.answered != before:
             self._clients.say(client, Taken(publisher.answered))
-        if not waiting:
-            self._waiting.pop(client.address, None)
+        self._waiting.pop(client.address, None)
+        if waiting:  # the others have their turn first
+            self._waiting[client.address] = client
+        else:
             self._let_go(publisher)
 
     def _accept(self, client: Client, first: int, batch: list[bytes | Exception]) -> None:

@@ -45,7 +45,7 @@ def status(node: Node) -> dict[str, Any]:
         "brokers": list(neighbours.topology.brokers),
         "links": {
             name: {
-                "seconds": node.now - link.since,
+                "seconds": round(node.now - link.since, 3),
                 "joined": link.joined,
                 "frames_sent": link.next_out - 1,
                 "frames_received": link.next_in - 1,
@@ -102,11 +102,14 @@ def route(node: Node, event: Any, source: str | None = None) -> dict[str, Any]:
                 why = {
                     "filter": entry.text,
                     "for": entry.key.origin,
-                    "seconds": node.now - entry.since,
+                    "seconds": round(node.now - entry.since, 3),
                 }
                 behind.setdefault(id[0], []).append(why)
         elif (subscription := node.subscriptions.at(id)) is not None:
-            why = {"filter": str(subscription.filter), "seconds": node.now - subscription.since}
+            why = {
+                "filter": str(subscription.filter),
+                "seconds": round(node.now - subscription.since, 3),
+            }
             here.append({"client": subscription.address, **why})
     branches = {
         name: neighbours.routes.names(mask) for name, mask in neighbours.routes.branches(source)
@@ -144,7 +147,7 @@ def audit(node: Node) -> dict[str, Any]:
             name: {
                 "exported": list(entries.exports[name].digest()),
                 "imported": list(entries.imports[name].digest()),
-                "agreed": None if link.agreed is None else node.now - link.agreed,
+                "agreed": None if link.agreed is None else round(node.now - link.agreed, 3),
             }
             for name, link in node.neighbours.links.items()
         },

@@ -51,7 +51,7 @@ class Store:
         self.path = str(path)
         self._broker = broker
         try:
-            self._file = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
+            self._file = sqlite3.connect(Path(path).absolute(), isolation_level=None, timeout=0.0)
         except sqlite3.Error as error:
             raise ConfigurationError(f"{self.path}: cannot be opened: {error}") from None
         try:

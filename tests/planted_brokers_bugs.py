@@ -388,7 +388,7 @@ BUGS = [
     Bug(
         "late events are delivered",
         CLIENTS,
-        "if last.get(stream, place) > place:",
+        "if not self._order.follows(event):",
         "if False:",
     ),
     Bug(

@@ -58,6 +58,8 @@ BROKERS_ORDER = [
     "errors", "messages", "greetings", "effects", "settings",
     # how words travel
     "wire_fields", "wire_layouts", "wire_batches", "wire", "handshake",
+    # what nodes and clients both know
+    "order",
     # what shells need besides
     "addresses", "security", "store", "client",
     # the blocks of a node

@@ -55,14 +55,23 @@ class Broker:
     ) -> None:
         """Check what can be checked without opening anything."""
         self.name = _checked(name)
-        if preset not in PRESETS:
+        if preset not in list(PRESETS):
             raise ConfigurationError(f"preset is one of {', '.join(PRESETS)}, not {preset!r}")
         self._preset = preset
         self._security = security or Security()
         self._listen = read_address(listen)
         self._peer_listen = read_address(peer_listen) if peer_listen is not None else None
+        if isinstance(peers, str):
+            raise ConfigurationError(f"peers is a list of addresses, not {peers!r}")
         self._peers = [read_address(peer) for peer in peers]
         self._settings = settings or Settings()
+        if not 0 < self._settings.heartbeat < self._settings.dead_after:
+            raise ConfigurationError(
+                f"heartbeat, {self._settings.heartbeat:g} s, must be shorter than dead_after, "
+                f"{self._settings.dead_after:g} s: links that are well would be ended"
+            )
+        if store == "":
+            raise ConfigurationError("store is a file, not an empty name")
         self._bounds = bounds
         self._store_path = store
         check_exposure(self._security, self._listen, self._peers)
@@ -120,27 +129,34 @@ class Broker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._server is not None
         with self._stack:
-            await self._server.close()
+            await self._entered().close()
 
     def status(self) -> dict[str, Any]:
         """What `matchengine status` shows."""
+        self._entered()
         return status(self._node)
 
     @property
     def counters(self) -> Counter[str]:
         """What has happened, counted: of the node and of its connections."""
+        self._entered()
         return self._node.counters
 
     async def failure(self) -> None:
         """Wait until the broker cannot go on, and raise why."""
-        assert self._server is not None
-        await self._server.failed
+        await self._entered().failed
+
+    def _entered(self) -> Server:
+        if self._server is None:
+            raise BrokerError("a broker is used within its `async with` block")
+        return self._server
 
 
 def _checked(name: str) -> str:
     """A name that may travel. Raises `ConfigurationError`."""
+    if not isinstance(name, str):
+        raise ConfigurationError(f"name is a text, not {name!r}")
     try:
         encode_broker(name)
     except ValueError as error:

@@ -4,14 +4,15 @@
 task that connects again whenever a connection ends. Words gather until the event loop turns, so a
 loop of `publish` sends frames of many events, and one of `async for` says once how many it took.
 
-Cancelling any call is safe: a subscription that nobody waits for any more is ended, an event that
-was not handed out is still there, a publication that waited for the window is not sent.
+Cancelling any call is safe: a subscription or advert that nobody waits for any more is ended, an
+event that was not handed out is still there, a publication that waited for the window is not sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import ssl as tls
 from collections import Counter
@@ -19,7 +20,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from brokers.addresses import Address, is_loopback, read_address
+from brokers.addresses import Address, is_loopback, read_address, why_unreachable
 from brokers.aio.connection import Bounds, Connection
 from brokers.aio.subscription import Advert, Subscription, canonical
 from brokers.client import Answered, ClientState, body_of
@@ -38,6 +39,8 @@ from brokers.wire import Speaker, encode
 from matchengine import Filter
 
 __all__ = ["Client", "connect"]
+
+LOG = logging.getLogger("brokers")
 
 #: Bytes of publications that are gathered before they are handed to the socket.
 GATHER = 1 << 18
@@ -67,15 +70,20 @@ def connect(
     at = read_address(address)
     if policy not in Policy.ALL:
         raise ConfigurationError(f"policy is one of {', '.join(Policy.ALL)}, not {policy!r}")
-    if limit < 1:
-        raise ConfigurationError(f"limit is 1 or more, not {limit}")
+    if type(limit) is not int or not 1 <= limit < 1 << 32:
+        raise ConfigurationError(f"limit is an integer, 1 to {(1 << 32) - 1:,}, not {limit!r}")
+    if type(retry) not in (int, float) or not retry >= 0:
+        raise ConfigurationError(f"retry is a number of seconds, not {retry!r}")
+    for what, text in (("name", name), ("token", token)):
+        if not (text is None or isinstance(text, str)):
+            raise ConfigurationError(f"{what} is a text, not {text!r}")
     if token and ssl is None and not is_loopback(at.host):
         raise ConfigurationError(f"a token goes to {at} through TLS only: give ssl")
     hello = ClientHello(name, token or "", policy, limit)
     try:
         encode(hello)
     except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+        raise ConfigurationError(str(error).removeprefix("ClientHello.")) from None
     return Client(at, hello, ssl, retry)
 
 
@@ -199,8 +207,13 @@ class Client:
         Returns once all brokers know. Without an advert, the first publication says that anything
         may come.
         """
+        self._check()
         number, request = self._state.advertise(canonical(filter))
-        await self._request(request)
+        try:
+            await self._request(request)
+        except asyncio.CancelledError:
+            self._say(self._state.unadvertise(number))
+            raise
         return Advert(self, number)
 
     async def publish(self, event: Mapping[str, Any] | bytes | str) -> int:
@@ -262,7 +275,7 @@ class Client:
     async def ask(self, what: str, **arguments: Any) -> str:
         """Ask the broker about itself: "status", "explain" or "audit". Returns JSON.
 
-        Raises ValueError for what it does not understand.
+        Raises RequestRefused for what it does not understand, EventError for a bad event.
         """
         encode(Ask(0, what, json.dumps(arguments)))  # what cannot travel is refused here
         return await self._request(self._state.ask(what, arguments))
@@ -298,6 +311,8 @@ class Client:
         """The connection has ended."""
         self._connection = None
         if self._welcomed:
+            if not (self._closing or connection.dismissed):
+                LOG.warning("%s: %s; trying again", self._at, reason)
             self._welcomed = False
             self._state.disconnected()
         self._changed()
@@ -377,7 +392,7 @@ class Client:
             reason = f"TLS: {getattr(error, 'verify_message', '') or error.reason or error}"
             self._over = BrokerUnreachable(f"{self._at}: {reason}")
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = why_unreachable(error)
         else:
             return "" if connection.is_up else connection.reason
         finally:
@@ -394,6 +409,8 @@ class Client:
         return self._connection is not None and self._connection.congested
 
     def _check(self) -> None:
+        if self._keeper is None:
+            raise BrokerError("a client is used within its `async with` block")
         if self._over is not None:
             raise self._over
 

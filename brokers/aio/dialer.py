@@ -12,7 +12,7 @@ import random
 import ssl
 from typing import TYPE_CHECKING
 
-from brokers.addresses import Address
+from brokers.addresses import Address, why_unreachable
 from brokers.aio.connection import Connection
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def _call(server: Server, peer: Address, connection: Connection) -> str:
     except ssl.SSLError as error:
         reason = f"TLS: {getattr(error, 'verify_message', '') or error.reason or error}"
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = why_unreachable(error)
     else:
         return "" if connection.is_up else connection.reason
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from brokers.errors import RequestRefused
 from brokers.messages import Event
 from matchengine import Filter, parse
 
@@ -56,8 +57,11 @@ class Subscription:
     async def replace(self, filter: str | Filter) -> None:
         """Give it another filter, atomically: no event meets both or neither.
 
-        Returns once the new one is message-complete. After an error the old one stays.
+        Returns once the new one is message-complete. After an error the old one stays. Raises
+        RequestRefused when it has ended, and as `Client.subscribe` does.
         """
+        if self.number not in self._client._state.queues:
+            raise RequestRefused("the subscription has ended")
         _, request = self._client._state.subscribe(canonical(filter), self.number)
         await self._client._request(request)
 
@@ -85,5 +89,7 @@ class Advert:
 
 
 def canonical(filter: str | Filter) -> str:
-    """The filter's own text. Raises what `matchengine.parse` raises."""
+    """The filter's own text. Raises what `matchengine.parse` raises, and TypeError."""
+    if not isinstance(filter, str | Filter):
+        raise TypeError(f"a filter is a text or a Filter, not {type(filter).__name__}")
     return str(parse(filter) if isinstance(filter, str) else filter)

@@ -20,8 +20,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from brokers.addresses import read_address
 from brokers.aio.connection import Bounds
 from brokers.errors import ConfigurationError
+from brokers.presets import PRESETS
 from brokers.security import Security
 from brokers.settings import Settings
 
@@ -36,6 +38,7 @@ TOP = {
     "preset": "str",
     "store": "str",
 }
+MOST = 1 << 31  #: no number may be that large: some of them go to the system, which has 32 bits
 TABLES: dict[str, type[Any]] = {"security": Security, "settings": Settings, "bounds": Bounds}
 
 
@@ -71,9 +74,21 @@ class _Reader:
                 arguments[key] = self._table(key, TABLES[key], value)
             else:
                 arguments[key] = self._value("", key, TOP, value)
+                self._check(key, value)
         if "store" in arguments:
             arguments["store"] = str(self._folder / arguments["store"])
         return arguments
+
+    def _check(self, key: str, value: Any) -> None:
+        """What `Broker` would refuse without knowing the line."""
+        if key == "preset" and value not in PRESETS:
+            raise self._wrong("", key, f"preset is one of {', '.join(PRESETS)}, not {value!r}")
+        if key in ("listen", "peer_listen", "peers"):
+            try:
+                for address in value if key == "peers" else [value]:
+                    read_address(address)
+            except ConfigurationError as error:
+                raise self._wrong("", key, f"{key}: {error}") from None
 
     def _table(self, name: str, kind: type[Any], found: dict[str, Any]) -> Any:
         types = {field.name: str(field.type) for field in dataclasses.fields(kind)}
@@ -91,15 +106,15 @@ class _Reader:
                 return value
             case ("list", list()) if all(isinstance(one, str) for one in value):
                 return value
-            case ("int", int()) if not isinstance(value, bool) and value > 0:
+            case ("int", int()) if not isinstance(value, bool) and 0 < value < MOST:
                 return value
-            case ("float", int() | float()) if not isinstance(value, bool) and value > 0:
+            case ("float", int() | float()) if not isinstance(value, bool) and 0 < value < MOST:
                 return float(value)
         wanted = {
             "str": "a text",
             "list": "a list of texts",
-            "int": "an integer above 0",
-            "float": "a number above 0",
+            "int": f"an integer above 0, below {MOST:,}",
+            "float": f"a number above 0, below {MOST:,}",
         }[types[key].split(" ")[0]]
         raise self._wrong(table, key, f"{key} is {wanted}, not {value!r}")
 

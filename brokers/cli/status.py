@@ -162,9 +162,12 @@ def _rates(before: Any, now: Any, seconds: float, path: str = "") -> Iterator[tu
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"seconds, fewer than a day, are wanted, got {text!r}")
     return seconds
 
 

@@ -88,7 +88,7 @@ def _envelope(event: Event) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number < 1 << 32:
+        raise argparse.ArgumentTypeError(f"a whole number above 0 is wanted, got {text!r}")
     return number

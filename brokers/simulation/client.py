@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from brokers.client import AGAIN
 from brokers.messages import (
     Advertise,
     ClientDown,
@@ -30,6 +31,7 @@ from brokers.messages import (
     Unsubscribe,
     Welcome,
 )
+from brokers.order import Order
 from brokers.simulation.agenda import Agenda
 from brokers.simulation.conditions import Conjunction, Values, matches, text_of
 from brokers.simulation.failure import Failure
@@ -73,7 +75,9 @@ class Client:
         self._oracle = oracle
         self._numbers = 0
         self._publications = 0
-        self._received = self._reported = 0
+        self._received = self._reported = self._again = 0
+        self._order = Order()  # of what it got
+        self._before = Order()  # and of what it got before its broker began anew
         self._reporting = False
         self._has_published = False  # and advertised everything by that
         self._is_connected = False
@@ -93,10 +97,12 @@ class Client:
         self.policy, self.limit = policy, limit
         self._is_connected = True
         if self.name is None or self._incarnation != self.process.incarnation:
+            if self._incarnation != self.process.incarnation:
+                self._before = self._order.copy()
             self._incarnation = self.process.incarnation
             self.heard = {}
         self.process.clients[self.address] = self
-        self._publications = self._received = self._reported = 0
+        self._publications = self._received = self._reported = self._again = 0
         self._say(ClientUp(self.name, policy, limit))
 
     def leave(self) -> None:
@@ -225,7 +231,13 @@ class Client:
             raise Failure("answer", f"{self} asked nothing, got {message!r}")
 
     def _delivered(self, message: Deliver) -> None:
-        self._oracle.delivered(self, message.batch)
+        batch = [one for one in message.batch if not self._before.had(one.event)]
+        if len(batch) < len(message.batch):
+            self._again += len(message.batch) - len(batch)
+            self._oracle.counted_drop(self, AGAIN, self._again)
+        for one in batch:
+            self._order.follows(one.event)
+        self._oracle.delivered(self, batch)
         self._received += len(message.batch)
         if self._received - self._reported > self.limit:
             raise Failure("queue", f"{self} got more than its limit of {self.limit} unconsumed")

@@ -122,7 +122,6 @@ class Spied(Client):
     ) -> None:
         super().__init__(at, ClientHello(name, "", "block", 1_024), None, 60.0)
         self.process = Home(broker)
-        self.policy = "block"  # as said above
         self.number = number
         self.durable = name is not None
         self.address = f"#{number}.0"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers import NotAdvertised, ProtocolError, RequestRefused
-from brokers.client import ClientState, body_of, error_named
+from brokers.client import AGAIN, ClientState, body_of, error_named
 from brokers.messages import (
     Advertise,
     Answer,
@@ -274,3 +274,14 @@ def test_bodies() -> None:
     for wrong in ({"a": float("inf")}, {"a": object()}, {"a": "\ud800"}, b" " * (1 + (16 << 20))):
         with pytest.raises(EventError):
             body_of(wrong)
+
+
+def test_what_a_broker_that_began_anew_delivers_again_is_dropped() -> None:
+    state = ClientState()
+    state.connected(Welcome("a", "#1", ()))
+    number, _ = state.subscribe("price < 10")
+    first, second = (Event("b", 1, sequence, "#1", b"{}") for sequence in (1, 2))
+    for event in (first, second, first, second, Event("b", 2, 1, "#1", b"{}")):
+        state.receive(Deliver((Delivery((number,), event),)))
+    assert [arrival.event.sequence for arrival in state.queues[number]] == [1, 2, 1]
+    assert state.lost == {AGAIN: 2}

@@ -209,7 +209,9 @@ def test_a_configuration_file(tmp_path: Path, command: Command) -> None:
     assert (tmp_path / "a.db").exists()
     file.write_text('name = "a"\n\n[settings]\nwindow = "wide"\n')
     ran = command("broker", "--config", str(file))
-    wanted = f"matchengine: {file}:4: window is an integer above 0, not 'wide'\n"
+    wanted = (
+        f"matchengine: {file}:4: window is an integer above 0, below 2,147,483,648, not 'wide'\n"
+    )
     assert (ran.code, ran.err) == (1, wanted)
 
 
@@ -221,7 +223,9 @@ def test_a_configuration_file(tmp_path: Path, command: Command) -> None:
         (["broker", "--name", "a", "--listen", "0.0.0.0:0"], 1, "other machines"),
         (["broker", "--name", "#", "--listen", "127.0.0.1:0"], 1, "begin with '#'"),
         (["sub", ""], 2, "--broker"),
-        (["sub", "--broker", "127.0.0.1:1", "", "--count", "0"], 2, "--count"),
+        (["sub", "--broker", "127.0.0.1:1", "", "--count", "0"], 2, "a whole number above 0"),
+        (["status", "--broker", "127.0.0.1:1", "--over", "nan"], 2, "fewer than a day"),
+        (["broker", "--name", "a", "--listen", "127.0.0.1:0", "--store", ""], 1, "store is a file"),
         (["sub", "--broker", "192.0.2.1:1", "", "--key", "k.pem"], 1, "--authority"),
         (["pub", "--broker", "127.0.0.1:1", "nowhere.jsonl"], 1, "nowhere.jsonl"),
         (["route", "--broker", "127.0.0.1:1", "{"], 1, "EVENT"),
@@ -254,7 +258,13 @@ def test_nobody_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("brokers.cli.common.RETRY", 0.1)
     ran = command("status", "--broker", "127.0.0.1:9")
     assert ran.code == 1
-    assert ran.err.startswith("matchengine: no broker at 127.0.0.1:9: ")
+    assert ran.err == "matchengine: no broker at 127.0.0.1:9: Connection refused\n"
+
+
+def test_a_route_from_nowhere(one: str, command: Command) -> None:
+    ran = command("route", "--broker", one, "{}", "--source", "zz")
+    assert ran.code == 1
+    assert ran.err == "matchengine: no broker 'zz' is known here\n"
 
 
 def test_certificates_and_tokens(tmp_path: Path, command: Command) -> None:

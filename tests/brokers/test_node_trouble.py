@@ -83,6 +83,18 @@ def test_a_short_queue_that_blocks_takes_what_is_under_way() -> None:
     assert not net.heard(slow, Lost)
 
 
+def test_publishers_take_turns_when_windows_are_narrow() -> None:
+    net = Net(LINE, settings=Settings(window=1))
+    subscriber = net.client("A")
+    net.subscribe(subscriber, "TRUE")
+    greedy, modest = net.client("D"), net.client("D")
+    net.publish(greedy, *[body(price=1)] * 20)
+    net.publish(modest, body(price=2))
+    net.run()
+    assert body(price=2) in net.got(subscriber)[:3]
+    assert len(net.got(subscriber)) == 21
+
+
 @pytest.mark.parametrize(
     ("policy", "kept"),
     [(Policy.DROP_NEWEST, range(8)), (Policy.DROP_OLDEST, [0, 1, 2, 3, 16, 17, 18, 19])],
