@@ -179,6 +179,8 @@ class Clients:
         self._subscriptions.remove(subscription, now)
         if client.durable and message.subscription in self._saved.get(client.name, ()):
             del self._saved[client.name][message.subscription]
+            if not self._saved[client.name]:
+                del self._saved[client.name]
             self.effects.append(Save(client.name, message.subscription, None))
         for request in subscription.requests:
             self.say(client, Failed(request, "UnknownSubscription", "it was ended meanwhile"))
