@@ -340,9 +340,24 @@ def body_of(event: Mapping[str, Any] | bytes | str) -> bytes:
             body = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise matchengine.EventError(f"not an event: {error}") from None
+        _check_keys(event)
     if len(body) > BODY.longest:
         raise matchengine.EventError(f"an event of {len(body):,} bytes: at most {BODY.longest:,}")
     return body
+
+
+def _check_keys(event: Mapping[str, Any]) -> None:
+    """Refuse keys that are no strings: JSON would make them some, and two of them one."""
+    waiting: list[Any] = [event]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):
+                    raise matchengine.EventError(f"a key of an event is a str, not {key!r}")
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
 
 
 def error_named(name: str, text: str) -> Exception:

@@ -285,3 +285,9 @@ def test_what_a_broker_that_began_anew_delivers_again_is_dropped() -> None:
         state.receive(Deliver((Delivery((number,), event),)))
     assert [arrival.event.sequence for arrival in state.queues[number]] == [1, 2, 1]
     assert state.lost == {AGAIN: 2}
+
+
+@pytest.mark.parametrize("event", [{1: 2}, {"a": {None: 1}}, {"a": [{"b": 1}, {True: 1}]}])
+def test_keys_are_strings(event: dict[str, object]) -> None:
+    with pytest.raises(EventError, match="a key of an event is a str, not"):
+        body_of(event)
