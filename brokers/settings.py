@@ -38,6 +38,6 @@ class Settings:
     #: Subscriptions of one client, and characters of all its filters: what a named one has left
     #: behind is told to it in one frame. And so many adverts, of so many characters.
     subscriptions: int = 100_000
-    subscription_text: int = 1 << 24
+    subscription_text: int = 1 << 22  # a character takes up to four bytes
     #: Preset rendezvous: events and subscriptions meet by the value of this attribute.
     key: str = "key"

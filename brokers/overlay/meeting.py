@@ -26,8 +26,16 @@ from matchengine.covering import values_of
 __all__ = ["keys_of_event", "owners", "owners_of_filter", "roots"]
 
 
+#: Characters of a key that is remembered as it is; of longer ones, a hash.
+_LONGEST = 64
+
+
 def _key(value: object) -> str:
-    return f"s{value}" if isinstance(value, str) else type(value).__name__.replace("float", "int")
+    if not isinstance(value, str):
+        return type(value).__name__.replace("float", "int")
+    if len(value) <= _LONGEST:
+        return f"s{value}"
+    return f"h{blake2b(value.encode(), digest_size=16).hexdigest()}"
 
 
 @lru_cache(maxsize=65_536)
