@@ -110,10 +110,11 @@ def caught_by(bug: Bug, most: int) -> Found | None:
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory)
         shutil.copytree(ROOT / "brokers", tree / "brokers")
-        plant(tree, bug.file, bug.old, bug.new)
+        before = plant(tree, bug.file, bug.old, bug.new)
         found = search_in(tree, list(bug.settings), 0, most)
-    if found is not None and search_in(ROOT, [found.setting], found.seed, found.seed + 1):
-        raise RuntimeError(f"the unchanged brokers fail seed {found.seed} of {found.setting}")
+        (tree / bug.file).write_text(before, encoding="utf-8")
+        if found is not None and search_in(tree, [found.setting], found.seed, found.seed + 1):
+            raise RuntimeError(f"the unchanged brokers fail seed {found.seed} of {found.setting}")
     return found
 
 

@@ -57,7 +57,7 @@ class Process:
 
     def start(self) -> None:
         """Start it, with what its store has."""
-        command = [sys.executable, "-m", "matchengine", "broker", "--verbose"]
+        command = [sys.executable, "-P", "-m", "matchengine", "broker", "--verbose"]
         command += ["--name", self.name, "--listen", str(self.at), "--store", str(self._store)]
         for peer in self.peers:
             command += ["--peer", str(peer)]

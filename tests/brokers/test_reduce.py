@@ -423,7 +423,7 @@ def test_hash_seeds_change_nothing(name: str) -> None:
     )
     printed = [
         subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-P", "-c", program],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,

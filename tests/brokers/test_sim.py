@@ -55,7 +55,7 @@ def test_the_same_seed_is_the_same_history_in_every_process() -> None:
     for hash_seed in ("0", "1", "random"):
         path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", HISTORY],
+            [sys.executable, "-P", "-W", "ignore", "-c", HISTORY],
             env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": path},
             capture_output=True,
             text=True,

@@ -381,4 +381,4 @@ def test_a_broken_package_is_named_and_ignored(
 
 def test_it_imports_no_brokers() -> None:
     code = "import sys, matchengine.cli; sys.exit('brokers' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
