@@ -110,6 +110,8 @@ class Oracle:
         """
         self._tree = tree
         self._in_order = in_order
+        #: What has gathered goes out a window at a time: seconds that an answer may take for that.
+        self.patience = 0.0
         self.watched: bytes | None = None  #: the event whose story is wanted
         self.tell: Callable[[float, str], None] = lambda now, what: None
         self.counts: Counter[str] = Counter()
@@ -326,7 +328,7 @@ class Oracle:
         for client in clients:
             if client.unanswered:
                 first = client.unanswered[0]
-                if not self._windows.excuse_wait(first.published, now):
+                if not self._windows.excuse_wait(first.published, now - self.patience):
                     text = f"{client} has waited since {first.published:.3f} with {_text(first)}"
                     raise Failure("answer", text, first.body)
             for since, message in client.requests.values():

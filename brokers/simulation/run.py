@@ -40,6 +40,9 @@ MOST_MORE: Final = 300_000
 SMALL_TALK: Final = (Ping, Digest)
 #: How long nothing else may be said at the end.
 REST: Final = 2.0
+#: Publications that may have gathered at a broker (three clients, sixteen each), times the half a
+#: second that a window may need to come back.
+BACKLOG: Final = 24.0
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
 DETOURS: Final = frozenset({"central", "rendezvous", "siena-hierarchical"})
 
@@ -154,6 +157,7 @@ class _Run:
         self.network_edges = self._draw_network()
         in_order = options.preset != "rendezvous"
         self.oracle = Oracle(self.agenda, self.windows, self._tree(), in_order=in_order)
+        self.oracle.patience = BACKLOG / self.settings.window
         self.trace.crossed = self.oracle.crossed
         self.oracle.tell = self.trace.tell
         self.oracle.watched = watched
@@ -310,7 +314,8 @@ class _Run:
         probed = self.agenda.now
         self.workload.probe()
         self._wait(UNDER_WAY + SWEEP)
-        self._check_ways(probed)
+        if all(client.is_here for client in self.workload.clients):  # nobody was sent away
+            self._check_ways(probed)
         self._check_quiet()
         self.workload.gather()  # some could not consume fast enough, and were sent away
         self._wait(SWEEP)
