@@ -47,7 +47,7 @@ class _Altering(TinyNode):
         return isinstance(effect, Send) and isinstance(effect.message, Deliver)
 
     def instead(self, effect: Any) -> list[Effect]:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say what it does instead")
 
 
 class Loses(_Altering):

@@ -216,6 +216,8 @@ async def test_a_broker_that_dials_itself_goes_on() -> None:
         async with connect(str(broker.address)) as client:
             await client.publish({})
             await client.drain()
+            assert broker.status()["counters"]["published"] == 1
+            assert broker.status()["links"] == {}
 
 
 async def client_of(broker: Broker) -> Raw:
