@@ -276,11 +276,10 @@ class Node:
     def _find(self, events: Sequence[Event]) -> list[tuple[int, list[int]]]:
         """Of each, which brokers want it and which subscriptions here. Raises EventError."""
         found = []
-        destinations = self._matcher.destinations
-        for event in events:
+        for numbers in self._matcher.destinations_batch([event.body for event in events]):
             mask = 0
             here: list[int] = []
-            for number in destinations(event.body):
+            for number in numbers:
                 if number < LOCAL:
                     mask |= 1 << number
                 else:

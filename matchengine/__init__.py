@@ -9,9 +9,9 @@
 """
 
 try:
-    from matchengine._core import Matches
+    from matchengine._matches import Matches
 except ModuleNotFoundError as error:
-    if error.name != "matchengine._core":
+    if error.name != "matchengine._matches":
         raise
     raise ImportError(
         "this is matchengine's source tree, in which nothing is built: to import what is "

@@ -4,13 +4,8 @@ Thin: conversion, locks and errors. `_engine.Store` holds the subscriptions and 
 them, `_mapping.Scratch` reads mappings; JSON is read in C.
 """
 
-import operator
 from os import environ
 from warnings import warn
-
-import numpy as np
-
-cimport cython
 
 from matchengine import _engine, _mapping
 from matchengine.errors import EventError, EventLimitExceeded
@@ -19,13 +14,14 @@ from matchengine.values import list_of, plain_event
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_GET_ITEM
-from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memchr, memcpy
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memchr
 
 from matchengine cimport _c
 from matchengine._engine cimport Pin, Store
 from matchengine._mapping cimport NOT_PLAIN, REFUSED, WALKED, Scratch, Walk
+from matchengine._matches cimport (
+    Results, lists_of, make_matches, results_add, results_free, results_of)
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -41,32 +37,17 @@ if _asked and _asked != _used:
 cdef enum:
     # Events of a batch matched under one lock; then writers get their turn and Ctrl-C is heard.
     SPAN = 4096
+    # The same of texts in a list: what is kept of them has room on the stack.
+    TEXTS = 512
     # A short text matched against few subscriptions takes as long as giving the GIL away and
     # taking it back: below both bounds it is kept.
     SHORT_TEXT = 2048
     FEW = 5000
 
 
-cdef struct Numbers:  # a growing array of uint32
-    uint32_t *items
-    Py_ssize_t count
-    Py_ssize_t room
-
-
-cdef bint numbers_add(Numbers *n, const uint32_t *items, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t room = n.room
-    cdef void *larger
-    if n.count + count > room:
-        room = 2 * (n.count + count) + 64
-        larger = realloc(n.items, room * sizeof(uint32_t))
-        if larger == NULL:
-            return False
-        n.items = <uint32_t *>larger
-        n.room = room
-    if count > 0:
-        memcpy(n.items + n.count, items, count * sizeof(uint32_t))
-    n.count += count
-    return True
+cdef struct Text:
+    const char *start
+    Py_ssize_t size
 
 
 cdef class Engine(Store):
@@ -245,52 +226,62 @@ cdef class Engine(Store):
     def match_batch(self, events, /):
         """Match many events; return Matches.
 
-        `events` is a sequence of mappings, or JSON lines as bytes, str or a buffer (blank lines
-        are skipped and not counted as events). Every event sees whole operations of writers; runs
-        of up to 4,096 events see one state of the matcher. Raises EventError with the event's
-        `index`; nothing is returned then.
+        `events` is a sequence of mappings or of JSON texts, each as `match_json` takes them, or
+        JSON lines as bytes, str or a buffer (blank lines are skipped and not counted as events).
+        Every event sees whole operations of writers; runs of up to 4,096 events see one state of
+        the matcher. Raises EventError with the event's `index`; nothing is returned then.
         """
         cdef Scratch scratch = self.take_scratch()
         cdef Pin pin = self.take_pin()
-        cdef Numbers handles = Numbers(NULL, 0, 0)
-        cdef Numbers counts = Numbers(NULL, 0, 0)
+        cdef Results results = results_of(_c.ME_ALL)
         try:
-            if is_text(events):
-                self.run_lines(scratch, events, &handles, &counts)
-            else:
-                self.run_mappings(scratch, events, &handles, &counts)
-            matches = make_matches(self, &handles, &counts)
-            (<Matches>matches).pin = self.take_pin_of(pin)
-            return matches
+            self.run_batch(scratch, events, &results)
+            return make_matches(self, pin, &results)
         finally:
             self.drop_pin(pin)
             self.give_scratch(scratch)
-            free(handles.items)
-            free(counts.items)
+            results_free(&results)
 
-    cdef int run_mappings(
-        self, Scratch scratch, object events, Numbers *handles, Numbers *counts
-    ) except -1:
+    def destinations_batch(self, events, /):
+        """Return what `destinations` does, a list for each of many events.
+
+        `events` and errors are those of `match_batch`.
+        """
+        cdef Scratch scratch = self.take_scratch()
+        cdef Results results = results_of(_c.ME_DESTINATIONS)
+        try:
+            self.run_batch(scratch, events, &results)
+            return lists_of(&results)
+        finally:
+            self.give_scratch(scratch)
+            results_free(&results)
+
+    cdef int run_batch(self, Scratch scratch, object events, Results *results) except -1:
         cdef const uint32_t *found = NULL
-        cdef uint32_t count = 0
-        cdef list queue = list_of(events)
+        cdef uint32_t count
+        cdef list queue
         cdef Py_ssize_t done = 0
+        if is_text(events):
+            return self.run_lines(scratch, events, results)
+        queue = list_of(events)
         while done < len(queue):
-            if self.run_span(scratch, queue, &done, handles, counts) != WALKED:
+            if type(queue[done]) is bytes:
+                self.run_texts(scratch, queue, &done, results)
+            elif self.run_mappings(scratch, queue, &done, results) != WALKED:
                 # This one has to be copied first, or is refused: either way one at a time.
                 try:
-                    self.run_mapping(scratch, queue[done], _c.ME_ALL, &found, &count)
+                    count = self.run_any_form(scratch, queue[done], results.mode, &found)
                 except EventError as error:
                     error.index = done
                     raise
-                if not numbers_add(handles, found, count) or not numbers_add(counts, &count, 1):
+                if not results_add(results, found, count):
                     raise MemoryError()
                 done += 1
             PyErr_CheckSignals()
         return 0
 
-    cdef Walk run_span(
-        self, Scratch scratch, list events, Py_ssize_t *at, Numbers *handles, Numbers *counts
+    cdef Walk run_mappings(
+        self, Scratch scratch, list events, Py_ssize_t *at, Results *results
     ) except *:
         """Match plain events from `at` on, at most SPAN, and move `at` behind them."""
         cdef const uint32_t *found = NULL
@@ -309,17 +300,48 @@ cdef class Engine(Store):
             if walked != WALKED:
                 break
             memory = (
-                _c.me_match(self.engine, scratch.event, _c.ME_ALL, &found, &count) == _c.ME_OK
-                and numbers_add(handles, found, count) and numbers_add(counts, &count, 1))
+                _c.me_match(self.engine, scratch.event, results.mode, &found, &count) == _c.ME_OK
+                and results_add(results, found, count))
             at[0] += 1
         _c.me_engine_read_unlock(self.engine)
         if not memory:
             raise MemoryError()
         return walked
 
-    cdef int run_lines(
-        self, Scratch scratch, object text, Numbers *handles, Numbers *counts
+    cdef int run_texts(
+        self, Scratch scratch, list events, Py_ssize_t *at, Results *results
     ) except -1:
+        """Match texts that are bytes from `at` on, at most TEXTS, and move `at` behind them."""
+        cdef Text texts[TEXTS]
+        cdef Py_ssize_t count = min(TEXTS, len(events) - at[0])
+        cdef Py_ssize_t i = 0
+        cdef _c.me_status status = _c.ME_OK
+        cdef _c.me_error error
+        while i < count and type(<object>PyList_GET_ITEM(events, at[0] + i)) is bytes:
+            text = <object>PyList_GET_ITEM(events, at[0] + i)
+            texts[i] = Text(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+            i += 1
+        count, i = i, 0
+        with nogil:  # nobody else has this list, or could let go of the texts
+            _c.me_engine_read_lock(self.engine)
+            while i < count and status == _c.ME_OK:
+                status = add_text(
+                    self.engine, scratch.event, texts[i].start, texts[i].size, results, &error)
+                i += status == _c.ME_OK
+            _c.me_engine_read_unlock(self.engine)
+        at[0] += i
+        if status != _c.ME_OK:
+            raise self.error_at(at[0], status, &error)
+        return 0
+
+    cdef object error_at(self, Py_ssize_t index, _c.me_status status, const _c.me_error *error):
+        """The same for an event of a batch."""
+        exception = self.error(status, error)
+        if isinstance(exception, EventError):
+            exception.index = index
+        return exception
+
+    cdef int run_lines(self, Scratch scratch, object text, Results *results) except -1:
         cdef const uint8_t[::1] view
         cdef const char *at
         cdef const char *end
@@ -337,14 +359,10 @@ cdef class Engine(Store):
         while at < end:
             with nogil:
                 _c.me_engine_read_lock(self.engine)
-                status = match_lines(
-                    self.engine, scratch.event, &at, end, handles, counts, &error)
+                status = match_lines(self.engine, scratch.event, &at, end, results, &error)
                 _c.me_engine_read_unlock(self.engine)
             if status != _c.ME_OK:
-                exception = self.error(status, &error)
-                if isinstance(exception, EventError):
-                    exception.index = counts.count
-                raise exception
+                raise self.error_at(results.counts.count, status, &error)
             PyErr_CheckSignals()
         return 0
 
@@ -359,14 +377,26 @@ cdef inline _c.me_status match_text(
     return status
 
 
+cdef inline _c.me_status add_text(
+    _c.me_engine *engine, _c.me_event *event, const char *text, Py_ssize_t size,
+    Results *results, _c.me_error *error
+) noexcept nogil:
+    """Match a text and add what it found."""
+    cdef const uint32_t *found = NULL
+    cdef uint32_t count = 0
+    cdef _c.me_status status = match_text(
+        engine, event, text, size, results.mode, &found, &count, error)
+    if status == _c.ME_OK and not results_add(results, found, count):
+        status = _c.ME_NOMEM
+    return status
+
+
 cdef _c.me_status match_lines(
     _c.me_engine *engine, _c.me_event *event, const char **at, const char *end,
-    Numbers *handles, Numbers *counts, _c.me_error *error
+    Results *results, _c.me_error *error
 ) noexcept nogil:
     """Match JSON lines from `at` on, at most SPAN of them, and move `at` behind them."""
     cdef const char *stop
-    cdef const uint32_t *found = NULL
-    cdef uint32_t count = 0
     cdef _c.me_status status
     cdef int events = 0
     while at[0] < end and events < SPAN:
@@ -374,12 +404,9 @@ cdef _c.me_status match_lines(
         if stop == NULL:
             stop = end
         if not is_blank(at[0], stop):
-            status = match_text(
-                engine, event, at[0], stop - at[0], _c.ME_ALL, &found, &count, error)
+            status = add_text(engine, event, at[0], stop - at[0], results, error)
             if status != _c.ME_OK:
                 return status
-            if not numbers_add(handles, found, count) or not numbers_add(counts, &count, 1):
-                return _c.ME_NOMEM
             events += 1
         at[0] = stop + 1
     return _c.ME_OK
@@ -413,73 +440,6 @@ cdef const uint8_t[::1] as_view(object text):
             raise BufferError("JSON text must be contiguous")
         view = view.cast("B")
     return view
-
-
-@cython.no_gc_clear  # the pin must still be there when it is let go
-cdef class Matches:
-    """What a batch matched: for event i, handles[offsets[i]:offsets[i + 1]].
-
-    A Matches stays valid whatever happens to the matcher afterwards: it gives the ids as of its
-    own match, because no handle in it is used again while it is alive.
-    """
-
-    cdef Engine engine
-    cdef Pin pin
-    #: int64 array of len(self) + 1 positions in `handles`.
-    cdef readonly object offsets
-    #: uint32 array of the handles of all events, one after another.
-    cdef readonly object handles
-
-    def __dealloc__(self):
-        if self.pin is not None:
-            self.engine.drop_pin(self.pin)
-
-    def __len__(self):
-        """The number of events."""
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index):
-        """The ids that event `index` matched; a slice gives a list of such lists."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        i = operator.index(index)
-        if i < 0:
-            i += len(self)
-        if not 0 <= i < len(self):
-            raise IndexError("event index out of range")
-        table = self.engine.table
-        return [table[handle] for handle in self.handles[self.offsets[i]:self.offsets[i + 1]]]
-
-    def __iter__(self):
-        """The ids of each event in turn."""
-        return (self[i] for i in range(len(self)))
-
-    def __reduce__(self):
-        raise TypeError("a Matches cannot be copied or pickled; its arrays can")
-
-    def __repr__(self):
-        return f"<Matches: {len(self)} events, {len(self.handles)} matches>"
-
-
-cdef Matches make_matches(Engine engine, Numbers *handles, Numbers *counts):
-    cdef Matches m = Matches.__new__(Matches)
-    cdef Py_ssize_t i
-    cdef int64_t total = 0
-    cdef int64_t[::1] offsets
-    cdef uint32_t[::1] kept
-    m.engine = engine
-    m.offsets = np.zeros(counts.count + 1, dtype=np.int64)
-    m.handles = np.empty(handles.count, dtype=np.uint32)
-    offsets = m.offsets
-    for i in range(counts.count):
-        total += counts.items[i]
-        offsets[i + 1] = total
-    if handles.count > 0:
-        kept = m.handles
-        memcpy(&kept[0], handles.items, handles.count * sizeof(uint32_t))
-    m.offsets.setflags(write=False)
-    m.handles.setflags(write=False)
-    return m
 
 
 def simd():

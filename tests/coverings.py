@@ -130,6 +130,16 @@ def exact_leaf(rng: random.Random, path: str) -> str:
     return f"EXISTS({path})"
 
 
+def exact_leaf_or_span(rng: random.Random, path: str) -> str:
+    """The same, or two comparisons, which an array may meet with two values."""
+    if rng.random() < 0.6:
+        return exact_leaf(rng, path)
+    some = rng.choice([NUMBERS, STRINGS])
+    low, high = sorted(rng.choices(some, k=2), reverse=rng.random() < 0.1)
+    above, below = rng.choice([">", ">="]), rng.choice(["<", "<="])
+    return f"{path} {above} {literal(low)} AND {path} {below} {literal(high)}"
+
+
 def exact_filter(rng: random.Random) -> str:
     paths = rng.sample(PATHS, rng.randint(1, 2))
     return " AND ".join(exact_leaf(rng, path) for path in paths)
@@ -237,7 +247,7 @@ def run(count: int, seed: int, merges: int, tally: Tally) -> Tally:
     for _ in range(merges):
         check_merge(rng.choice(filters), rng.choice(filters), tally)
         rest = rng.choice(["", " AND b = 1", " AND b > 2 AND NOT b = 3"])
-        one, other = (Judged(exact_leaf(rng, "a") + rest) for _ in range(2))
+        one, other = (Judged(exact_leaf_or_span(rng, "a") + rest) for _ in range(2))
         check_merge(one, other, tally)
     return tally
 

@@ -78,10 +78,11 @@ BUGS = [
         "                         [Block(next(self._numbers), whole.filter)])\n",
     ),
     Bug(
-        "a merge of adjacent ranges leaves out the value between them",
+        "a merge of two ranges leaves out the second",
         CONDITIONS,
-        "        span = span.union(more)\n",
-        "        span = min(span, more, key=lambda s: (s.low is not None, str(s.low)))\n",
+        "    united = _conditions.unite(one, other)\n",
+        "    united = _conditions.unite(one, other)\n"
+        "    if united and one.span and other.span:\n        united = one\n",
     ),
     Bug(
         "a list of values loses its last one in a merge",

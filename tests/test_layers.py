@@ -43,8 +43,8 @@ C_ORDER = [
 # A Python or Cython module imports from earlier names.
 PYTHON_ORDER = [
     "errors", "limits", "_c", "_bounds", "_filters", "_operands", "values", "_printer", "filters",
-    "_mapping", "_engine", "_core", "_cover", "covering", "_related", "_ids", "_explanation",
-    "_diagnosis",
+    "_mapping", "_engine", "_matches", "_core", "_cover", "_conditions", "covering", "_related",
+    "_ids", "_explanation", "_diagnosis",
     "_atomic", "_format", "_snapshot", "_reading", "matcher",
     # the twin, which shares no code with the rest: see test_the_twin_stands_alone
     "_reference_values", "_reference_like", "_reference_regex", "_reference_filter",

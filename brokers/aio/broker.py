@@ -58,6 +58,13 @@ class Broker:
         if preset not in list(PRESETS):
             raise ConfigurationError(f"preset is one of {', '.join(PRESETS)}, not {preset!r}")
         self._preset = preset
+        for what, given, kind in (
+            ("security", security, Security),
+            ("settings", settings, Settings),
+            ("bounds", bounds, Bounds),
+        ):
+            if not isinstance(given, kind | None):
+                raise ConfigurationError(f"{what} is {kind.__name__}(...), not {given!r}")
         self._security = security or Security()
         self._listen = read_address(listen)
         self._peer_listen = read_address(peer_listen) if peer_listen is not None else None

@@ -252,6 +252,11 @@ class Client:
             error.add_note(f"publication {number} was refused{more}")
             raise error
 
+    @property
+    def unanswered(self) -> int:
+        """Publications of which it is not known yet whether the broker takes them."""
+        return self._state.unanswered
+
     async def answered(self) -> None:
         """Wait until all publications are answered, and leave it to `refused` to say how.
 
@@ -265,9 +270,7 @@ class Client:
 
     def refused(self) -> list[tuple[int, Exception]]:
         """The publications known to be refused that nobody was told of yet: number and why."""
-        refusals = self._state.refusals
-        found = list(refusals)
-        refusals.clear()
+        found, self._state.refusals = self._state.refusals, []
         return found
 
     # ---- questions ------------------------------------------------------------------------------

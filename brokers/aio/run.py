@@ -8,9 +8,11 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-__all__ = ["chunks", "loop_factory", "run", "sleep"]
+__all__ = ["Interrupted", "chunks", "loop_factory", "run", "sleep"]
 
 sleep = asyncio.sleep
+#: What a signal raises where `run` waits.
+Interrupted = asyncio.CancelledError
 
 CHUNK = 1 << 18
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from brokers.aio.client import Client
-from brokers.aio.run import chunks
+from brokers.aio.run import Interrupted, chunks
 from brokers.cli.common import add_connection, client_of, run_command
 from matchengine import EventError, Matcher
 from matchengine.cli.command import Commands, new_command
@@ -55,7 +55,12 @@ async def _main(arguments: argparse.Namespace, source: Source) -> int:
     async with client_of(arguments, name=arguments.name) as client:
         for filter in arguments.advertise:
             await client.advertise(filter)
-        return await _Publishing(client, source, arguments.skip_bad).all()
+        try:
+            return await _Publishing(client, source, arguments.skip_bad).all()
+        except Interrupted:
+            if left := client.unanswered:
+                complain(f"interrupted: {left:,} of the events may or may not have been taken")
+            raise
 
 
 class _Publishing:

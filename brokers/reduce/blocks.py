@@ -42,8 +42,8 @@ from brokers.reduce.conditions import (
     Condition,
     condition_of,
     conjunction,
-    conjuncts,
     listed,
+    operands_of,
     unite,
 )
 from brokers.reduce.group import Group, places, span_rank
@@ -78,7 +78,7 @@ class Block(Generic[T]):
         self.filed: list[tuple[int, bytes]] = []  #: of an output: its groups
         # Of a whole:
         self.parts: dict[int, Block[T]] = {}
-        self.operands: list[bytes] = []  #: the conjuncts,
+        self.operands: list[bytes] = []  #: of its AND,
         self.place = 0  #: and which of them is made of the parts',
         self.condition: Condition | None = None  #: and what it says
 
@@ -160,7 +160,7 @@ class Blocks(Generic[T]):
                         covered = self.outputs[number]
                         self._retire(covered)
                         _put_below(covered, block)
-                operands = block.operands or conjuncts(block.filter)
+                operands = block.operands or operands_of(block.filter)
                 filed = places(operands)
                 joined = self._join(block, operands, filed)
                 if joined is None:
@@ -184,7 +184,7 @@ class Blocks(Generic[T]):
             if isinstance(group, int):
                 other = self.outputs[group]
                 group = self._groups[digest] = Group()
-                theirs = other.operands or conjuncts(other.filter)
+                theirs = other.operands or operands_of(other.filter)
                 at = next(at for at, name in other.filed if name == digest)
                 group.add(other.number, at, other.said_at(at, theirs))
             group.add(block.number, place, block.said_at(place, operands))
@@ -201,7 +201,7 @@ class Blocks(Generic[T]):
             if isinstance(group, int):
                 del self._groups[digest]
                 continue
-            operands = operands or block.operands or conjuncts(block.filter)
+            operands = operands or block.operands or operands_of(block.filter)
             group.remove(block.number, block.said_at(place, operands))
             if len(group.places) == 1:
                 (self._groups[digest],) = group.places
@@ -219,13 +219,13 @@ class Blocks(Generic[T]):
             for number in [group] if isinstance(group, int) else group.candidates(ours):
                 other = self.outputs[number]
                 at = next(at for at, name in other.filed if name == digest)
-                theirs_operands = other.operands or conjuncts(other.filter)
+                theirs_operands = other.operands or operands_of(other.filter)
                 theirs = other.said_at(at, theirs_operands)
                 united = unite(theirs, ours, self.most_values)
-                leaf = None if united is None else united.leaf()
-                if united is None or leaf is None:
+                operand = None if united is None else united.operand()
+                if united is None or operand is None:
                     continue
-                operands_then = [*theirs_operands[:at], leaf, *theirs_operands[at + 1 :]]
+                operands_then = [*theirs_operands[:at], operand, *theirs_operands[at + 1 :]]
                 filter = conjunction(operands_then)
                 if filter is None:
                     continue
@@ -297,10 +297,10 @@ class Blocks(Generic[T]):
         self, parts: list[Block[T]], condition: Condition, operands: list[bytes], place: int
     ) -> Block[T] | None:
         """A whole of these parts, whose conditions are known; None where limits forbid it."""
-        leaf = condition.leaf()
-        if leaf is None:
+        operand = condition.operand()
+        if operand is None:
             return None
-        operands = [*operands[:place], leaf, *operands[place + 1 :]]
+        operands = [*operands[:place], operand, *operands[place + 1 :]]
         filter = conjunction(operands)
         if filter is None:
             return None
@@ -318,7 +318,7 @@ class Blocks(Generic[T]):
         together: dict[bytes, list[tuple[Block[T], int, list[bytes]]]] = {}
         for block in loose:
             if not block.parts and not block.gone:
-                operands = conjuncts(block.filter)
+                operands = operands_of(block.filter)
                 for place, digest in places(operands):
                     together.setdefault(digest, []).append((block, place, operands))
         gathered: list[Block[T]] = []

@@ -20,16 +20,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from hashlib import blake2b
 
-from brokers.reduce.conditions import Condition, spans_of
-from matchengine import _filters
-from matchengine.covering import Span
+from brokers.reduce.conditions import Condition
+from matchengine._conditions import Span, path_of
 
 __all__ = ["MOST_CONJUNCTS", "Group", "places", "span_rank"]
 
 #: Filters with more conjuncts are left alone: filing one is quadratic in them.
 MOST_CONJUNCTS = 32
-
-_MERGED = frozenset({"=", "IN", "<", "<=", ">", ">=", "BETWEEN"})
 
 
 def places(operands: list[bytes]) -> list[tuple[int, bytes]]:
@@ -38,9 +35,8 @@ def places(operands: list[bytes]) -> list[tuple[int, bytes]]:
         return []
     found: dict[bytes, int] = {}
     for place, operand in enumerate(operands):
-        nodes = _filters.nodes(operand)
-        op, path, _ = nodes[0]
-        if len(nodes) == 1 and op in _MERGED and path is not None:
+        path = path_of(operand)
+        if path is not None:
             digest = blake2b(path.encode("utf-8", "surrogatepass"), digest_size=16)
             for other in sorted(operands[:place] + operands[place + 1 :]):
                 digest.update(len(other).to_bytes(8, "little"))
@@ -83,7 +79,7 @@ class Group:
             if self._sizes:
                 found[self._sizes[0][1]] = None
             first = condition.values[0]
-            spans = [] if isinstance(first, bool) else [next(spans_of(condition))]
+            spans = [] if isinstance(first, bool) else [next(condition.spans())]
         else:
             spans = [condition.span]
             found.update((number, None) for _, number in self._sizes)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from matchengine._core import Matches
+from matchengine._matches import Matches
 from matchengine._reading import marked_encoding
 from matchengine.cli.command import Commands, add_rules, new_command
 from matchengine.cli.output import BAD_INPUT, OK, Output, Progress, complain

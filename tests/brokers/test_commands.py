@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 import trustme
 
 from broker_kit import Process
+from brokers import Broker, Settings
 from brokers.cli.status import as_lines
 from command_kit import Command, command_fixture  # noqa: F401
 
@@ -153,6 +155,22 @@ def test_an_interrupted_publisher_has_not_succeeded(one: str, command: Command) 
             pub.process.stdin.flush()
             assert sub.line() == {"n": 1}
             assert pub.stop(signal.SIGTERM) == 130
+
+
+def test_an_interrupted_publisher_says_what_nobody_knows() -> None:
+    async def main() -> None:
+        alone = Broker("a", peers=["127.0.0.1:9"], settings=Settings(patience=60))
+        async with alone as broker:  # it waits for its peer before it takes anything
+            with Process("pub", "--broker", str(broker.address), "-", stdin=subprocess.PIPE) as pub:
+                assert pub.process.stdin is not None
+                pub.process.stdin.write('{"n": 1}\n')
+                pub.process.stdin.flush()
+                while not any(one["waiting"] for one in broker.status()["clients"].values()):
+                    await asyncio.sleep(0.01)
+                assert await asyncio.to_thread(pub.stop, signal.SIGTERM) == 130
+                assert "1 of the events may or may not have been taken" in pub.complaints[-1]
+
+    asyncio.run(main())
 
 
 def test_a_store_survives_a_kill(tmp_path: Path, command: Command) -> None:

@@ -24,7 +24,7 @@ from matchengine import Filter, attr, covers, merge, parse, reference
 #: What a path may hold, as the twin takes it: nothing, one value, or several.
 HELD: list[list[object]] = [
     [], [None], [-1], [0], [0.5], [1], [2], [2.5], [3], [4], [True], [""], ["x"], ["xy"], ["y"],
-    [0, 4], [1, "x"],
+    [0, 4], [1, "x"], [-1, 5], [1, 3],
 ]  # fmt: skip
 FEW: list[list[object]] = [[1], [3], ["x"]]
 EVENTS: list[dict[str, Any]] = [
@@ -60,6 +60,13 @@ def conditions(path: str) -> st.SearchStrategy[str]:
             lambda op, n: f"{path} {op} {n}", st.sampled_from(["<", "<=", ">", ">="]), number
         ),
         st.builds(lambda n, w: f"{path} BETWEEN {n} AND {n + w}", number, st.integers(-1, 2)),
+        st.builds(
+            lambda low, n, high, m: f"{path} {low} {n} AND {path} {high} {m}",
+            st.sampled_from([">", ">="]),
+            number,
+            st.sampled_from(["<", "<="]),
+            number,
+        ),
         st.builds(lambda s: f"{path} >= '{s}'", st.sampled_from(["x", "y"])),
         st.just(f"STARTS_WITH({path}, 'x')"),
         st.just(f"EXISTS({path})"),
@@ -296,6 +303,17 @@ def test_spans_become_one_and_fall_apart() -> None:
     assert outputs(some) == ["a >= 0"]
     some.remove("a BETWEEN 1 AND 2")
     assert sorted(outputs(some)) == ["a >= 2", "a BETWEEN 0 AND 1"]
+
+
+def test_two_comparisons_are_a_span() -> None:
+    """Also for arrays, which may meet one end with one value and the other with another."""
+    some = watched("merging")
+    add_all(some, *[f"a >= {n} AND a < {n + 1} AND b = 1" for n in (0, 2, 1)])
+    assert outputs(some) == ["a >= 0 AND a < 3 AND b = 1"]
+    add_all(some, "b = 1 AND a BETWEEN 3 AND 4", "a > 4 AND b = 1")
+    assert outputs(some) == ["a >= 0 AND b = 1"]
+    some.remove("a >= 1 AND a < 2 AND b = 1")
+    assert sorted(outputs(some)) == ["a >= 0 AND a < 1 AND b = 1", "a >= 2 AND b = 1"]
 
 
 def test_merges_on_two_paths() -> None:

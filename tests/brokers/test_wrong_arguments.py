@@ -39,6 +39,9 @@ def test_connect(arguments: dict[str, Any], said: str) -> None:
         ({"peers": "127.0.0.1:1"}, "peers is a list"),
         ({"preset": []}, "preset is one of"),
         ({"store": ""}, "store is a file"),
+        ({"settings": {}}, r"settings is Settings\(...\), not {}"),
+        ({"security": "cert.pem"}, "security is Security"),
+        ({"bounds": 5}, "bounds is Bounds"),
         ({"settings": Settings(heartbeat=5.0)}, "heartbeat, 5 s, must be shorter"),
     ],
 )

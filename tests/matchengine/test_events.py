@@ -192,6 +192,18 @@ def test_other_types_are_refused(matcher: Matcher[Any], key: str, value: Any) ->
         assert caught.value.index == 2
 
 
+@pytest.mark.parametrize("bad", [b'{"a":', '{"a":', bytearray(b"{}x"), b"", b"\xff", None, 5, "[]"])
+@pytest.mark.parametrize("other", [b'{"a": 5}', '{"a": 5}', {"a": 5}])
+def test_the_bad_event_of_a_batch_is_named(matcher: Matcher[Any], bad: Any, other: Any) -> None:
+    """However many there are of what may be matched in one go."""
+    for before in (0, 1, 511, 512, 5_000):
+        batch = [*[other] * before, bad, *[other] * 3]
+        for call in (matcher.match_batch, matcher.destinations_batch):
+            with pytest.raises(EventError) as caught:
+                call(batch)
+            assert caught.value.index == before
+
+
 @pytest.mark.parametrize("bad", ["\ud800", "x\udfff", "\udc00\ud800", "é\ud83d"])
 def test_lone_surrogates_are_refused(matcher: Matcher[Any], bad: str) -> None:
     for event in ({"a": bad}, {"z": [bad]}, {bad: 1}, {"z": {bad: {}}}, {"z": LyingStr(bad)}):

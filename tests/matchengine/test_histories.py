@@ -94,6 +94,11 @@ def read_once(recorder: Recorder, rolled: random.Random) -> None:
         ("count", [event], lambda: [matcher.count(TEXTS[event])]),
         ("any", [event], lambda: [matcher.matches_any(EVENTS[event])]),
         ("destinations", [event], lambda: [matcher.destinations(TEXTS[event])]),
+        (
+            "destinations",
+            several,
+            lambda: matcher.destinations_batch([TEXTS[n].encode() for n in several]),
+        ),
     ]
     how, events, call = rolled.choice(calls)
 

@@ -200,13 +200,17 @@ def test_match_json(event: dict[str, Any]) -> None:
     assert fail_reading(lambda matcher: matcher.match_json(text)) == filled().match_json(text)
 
 
-@pytest.mark.parametrize("form", ["mappings", "lines"])
-def test_match_batch(form: str) -> None:
+@pytest.mark.parametrize("form", ["mappings", "texts", "lines"])
+def test_batches(form: str) -> None:
     batch: Any = EVENTS * 20
+    if form != "mappings":
+        batch = [json.dumps(event).encode() for event in batch]
     if form == "lines":
-        batch = "\n".join(map(json.dumps, batch)).encode()
+        batch = b"\n".join(batch)
     wanted = filled().match_batch(EVENTS)[:] * 20
     assert fail_reading(lambda matcher: matcher.match_batch(batch)[:]) == wanted
+    destinations = filled().destinations_batch(EVENTS) * 20
+    assert fail_reading(lambda matcher: matcher.destinations_batch(batch)) == destinations
 
 
 def test_pickling() -> None:

@@ -224,6 +224,22 @@ class MatcherAgainstTwin(RuleBasedStateMachine):
         wanted = [self.wanted(load_event(line)) for line in lines]
         self.keep(self.matcher.match_batch(text.encode()), wanted)
 
+    @rule(data=st.data(), batch=st.lists(json_texts, max_size=6))
+    def destinations_batch(self, data: st.DataObject, batch: list[str]) -> None:
+        """Mappings and texts of every form in one batch."""
+        spellings = st.sampled_from([str, str.encode, bytearray, memoryview, load_event])
+        given: list[Any] = []
+        for text in batch:
+            form = data.draw(spellings)
+            given.append(form(text.encode()) if form in (bytearray, memoryview) else form(text))
+        wanted = [self.wanted(load_event(text)) for text in batch]
+        self.keep(self.matcher.match_batch(given), wanted)
+        found = self.matcher.destinations_batch(given)
+        assert [set(one) for one in found] == [
+            {self.to[id] for id in ids} - {None} for ids in wanted
+        ]
+        assert all(len(one) == len(set(one)) for one in found)
+
     def keep(self, matches: Matches, wanted: list[set[Any]]) -> None:
         self.old = [*self.old[-3:], (matches, wanted)]
         self.read_old()
