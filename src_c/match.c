@@ -39,6 +39,12 @@ typedef struct waiting {
     uint32_t entry;           /* whose label it is tested on */
 } waiting;
 
+/* A row whose range holds, if it has one. */
+typedef struct candidate {
+    const test *tests; /* of its body; NULL: nothing is left to verify */
+    row_tail tail;
+} candidate;
+
 typedef struct matching {
     const me_engine *e;
     me_event *ev;
@@ -54,7 +60,7 @@ typedef struct matching {
     span spans[ROUND_SPANS];
     uint32_t kept[ROUND_ROWS + SIEVE_ROWS + 16]; /* positions from their span's base on */
     waiting waiting[GROUP_ROWS];
-    row_tail tails[GROUP_ROWS];
+    candidate candidates[GROUP_ROWS];
 } matching;
 
 static void add_result(matching *m, uint32_t number)
@@ -183,11 +189,12 @@ static uint32_t take_tails(matching *m)
         const waiting *w = &m->waiting[i];
         if (w->range == NULL ||
             label_of_entry(m->e, m->ev, w->entry) - w->range->lo <= w->range->width) {
-            row_tail tail = *w->tail;
-            if (tail.body != BODY_NONE) {
-                PREFETCH(body_tests(&m->e->bodies, tail.body));
+            candidate *c = &m->candidates[left++];
+            *c = (candidate){NULL, *w->tail};
+            if (c->tail.body != BODY_NONE) {
+                c->tests = body_tests(&m->e->bodies, c->tail.body);
+                PREFETCH(c->tests);
             }
-            m->tails[left++] = tail;
         }
     }
     m->waiting_count = 0;
@@ -196,28 +203,37 @@ static uint32_t take_tails(matching *m)
 }
 
 /* A body is here; asks for the cuts of labels that nobody has looked for. */
-static void ask_for_labels(const matching *m, uint32_t body)
+static void ask_for_labels(const matching *m, const candidate *c)
 {
-    const test *t = body_tests(&m->e->bodies, body);
-    for (uint32_t left = body_size(body); left > 0; left--, t++) {
+    const test *t = c->tests;
+    for (uint32_t left = t == NULL ? 0 : body_size(c->tail.body); left > 0; left--, t++) {
         if (m->ev->table[test_slot(t)] == LABEL_LAZY) {
             prefetch_label(m->e, m->ev, m->ev->table[slot_newest(test_path(t))]);
         }
     }
 }
 
+/* Does its first test fail, seen at a glance? Most do, and then nobody need know whose row it is. */
+static bool fails_at_once(const me_event *ev, const candidate *c)
+{
+    if (c->tests == NULL || test_kind_of(c->tests) != T_INTERVAL) {
+        return false;
+    }
+    uint32_t x = ev->table[test_slot(c->tests)];
+    return x < LABEL_LAZY && x - c->tests->lo > c->tests->width;
+}
+
 static void verify_group(matching *m)
 {
     uint32_t left = take_tails(m);
     for (uint32_t i = 0; i < left && m->ev->lazy_labels > FEW_LABELS; i++) {
-        if (m->tails[i].body != BODY_NONE) {
-            ask_for_labels(m, m->tails[i].body);
-        }
+        ask_for_labels(m, &m->candidates[i]);
     }
     for (uint32_t i = 0; i < left && !m->done && !m->failed; i++) {
-        row_tail tail = m->tails[i];
-        if (is_wanted(m, tail.owner) && verify_body(m->e, m->ev, tail.body)) {
-            found(m, tail.owner);
+        const candidate *c = &m->candidates[i];
+        if (!fails_at_once(m->ev, c) && is_wanted(m, c->tail.owner) &&
+            verify_body(m->e, m->ev, c->tail.body)) {
+            found(m, c->tail.owner);
         }
     }
 }

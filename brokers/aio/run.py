@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,9 +17,18 @@ Interrupted = asyncio.CancelledError
 
 CHUNK = 1 << 18
 
+#: So many objects more than before, and Python looks for cycles among the new ones. A batch of
+#: events is thousands of them, none in a cycle; by default each batch would be looked through, and
+#: what survives would soon make it look through all subscriptions.
+NEW_OBJECTS = 50_000
+
 
 def run(main: Callable[[], Coroutine[Any, Any, int]], interrupted: int = 0) -> int:
-    """Run `main` and return its exit code; `interrupted` if SIGINT or SIGTERM ended it."""
+    """Run `main` and return its exit code; `interrupted` if SIGINT or SIGTERM ended it.
+
+    For a process that does nothing else.
+    """
+    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_until_signal(main, interrupted))
 
