@@ -21,14 +21,13 @@ class Link:
     """One connection to a neighbour that is up."""
 
     __slots__ = (
-        "agreed", "audited_at", "events_in", "events_out", "heard_at", "incarnation", "joined",
-        "neighbour", "next_in", "next_out", "said_at", "session", "since", "synced",
+        "agreed", "audited_at", "events_in", "events_out", "heard_at", "joined", "neighbour",
+        "next_in", "next_out", "said_at", "session", "since", "synced",
     )  # fmt: skip
 
-    def __init__(self, neighbour: str, session: int, incarnation: int, now: float) -> None:
+    def __init__(self, neighbour: str, session: int, now: float) -> None:
         self.neighbour = neighbour
         self.session = session
-        self.incarnation = incarnation
         self.since = self.heard_at = self.said_at = self.audited_at = now
         self.next_in = self.next_out = 1
         self.events_in = self.events_out = 0

@@ -107,9 +107,7 @@ class Neighbours:
 
     def up(self, neighbour: str, session: int, incarnation: int, now: float) -> None:
         """A link has come up; of an older one to the same neighbour nothing more is heard."""
-        if neighbour in self.links:
-            self._lose(neighbour, now)
-        self.links[neighbour] = Link(neighbour, session, incarnation, now)
+        link = self.links[neighbour] = Link(neighbour, session, now)
         self._down_since.pop(neighbour, None)
         self._counters["links up"] += 1
         self.settling.link_up(neighbour)
@@ -119,6 +117,10 @@ class Neighbours:
         self._speak(now)
         for first in self.entries.link_up(neighbour):
             self.say(neighbour, first, now)
+        known = self.database.records.get(neighbour)
+        if known is not None and known.incarnation > incarnation:
+            kind = "another of its name has a later incarnation"
+            self.end(link, f"{kind} ({known.incarnation}): is its clock right?", now, kind)
 
     def down(self, neighbour: str, session: int, now: float) -> None:
         """A link has gone down, if it is the one that we mean."""

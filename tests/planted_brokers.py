@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -36,6 +37,8 @@ MOST = 1_000  # seeds
 MESSAGES = 8_000
 JOBS = 2
 SECONDS = 60  # for one seed; it takes one
+#: What many seeds together should have met, and have not.
+COVERAGE = "coverage"
 
 
 class Found(NamedTuple):
@@ -51,6 +54,7 @@ class Found(NamedTuple):
 
 def search(settings: list[Setting], first: int, last: int) -> Found | None:
     """The first seed that fails."""
+    from brokers.simulation.coverage import missing
     from brokers.simulation.faults import FAULTS
     from brokers.simulation.run import Options, run
     from brokers.simulation.subject import Subject, check_tables
@@ -60,6 +64,7 @@ def search(settings: list[Setting], first: int, last: int) -> Found | None:
 
     signal.signal(signal.SIGALRM, too_long)
     named: dict[str, tuple[str, ...]] = {"none": (), "all": tuple(FAULTS)}
+    met: dict[Setting, Counter[str]] = {setting: Counter() for setting in settings}
     for seed in range(first, last):
         for preset, faults in settings:
             options = Options(
@@ -74,6 +79,11 @@ def search(settings: list[Setting], first: int, last: int) -> Found | None:
             signal.alarm(0)
             if result.failure is not None:
                 return Found(seed, (preset, faults), str(result.promise))
+            counters = met[preset, faults]
+            counters.update(result.counters)
+            counters["messages"] += result.messages
+            if missing(preset, options.faults, counters["messages"], counters):
+                return Found(seed, (preset, faults), COVERAGE)
     return None
 
 
@@ -113,8 +123,10 @@ def caught_by(bug: Bug, most: int) -> Found | None:
         before = plant(tree, bug.file, bug.old, bug.new)
         found = search_in(tree, list(bug.settings), 0, most)
         (tree / bug.file).write_text(before, encoding="utf-8")
-        if found is not None and search_in(tree, [found.setting], found.seed, found.seed + 1):
-            raise RuntimeError(f"the unchanged brokers fail seed {found.seed} of {found.setting}")
+        if found is not None:
+            first = 0 if found.promise == COVERAGE else found.seed
+            if search_in(tree, [found.setting], first, found.seed + 1):
+                raise RuntimeError(f"unchanged brokers fail seed {found.seed} of {found.setting}")
     return found
 
 

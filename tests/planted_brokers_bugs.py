@@ -12,9 +12,11 @@ from typing import NamedTuple
 Setting = tuple[str, str]
 
 #: Faults that may hold events up, but must not lose any.
-GENTLE = "duplication,delay,add-link,storm,slow"
+GENTLE = "duplication,delay,join,skew,add-link,storm,slow"
 
 DEFAULT: tuple[Setting, ...] = (("default", "all"), ("default", GENTLE), ("default", "none"))
+JOINING: tuple[Setting, ...] = (("default", "all"), ("default", "join,add-link,delay,duplication"))
+SLOW: tuple[Setting, ...] = (("default", "slow"), ("default", "slow,restart"))
 MEDYM: tuple[Setting, ...] = (("medym", "all"), ("medym", GENTLE), ("medym", "none"))
 
 
@@ -35,6 +37,7 @@ ADVERTS = "brokers/interest/adverts.py"
 SUBSCRIPTIONS = "brokers/subscriptions.py"
 PUBLICATIONS = "brokers/publications.py"
 NEIGHBOURS = "brokers/neighbours.py"
+LINK = "brokers/link.py"
 NODE = "brokers/node.py"
 CLIENTS = "brokers/clients.py"
 SUBSCRIBER = "brokers/subscriber.py"
@@ -195,12 +198,14 @@ BUGS = [
         NODE,
         "            self.subscriptions.wait_again()\n",
         "",
+        JOINING,
     ),
     Bug(
         "a link counts before its ends know the same records",
         NEIGHBOURS,
         "link.joined or (link.synced and link.neighbour in around)",
         "link.joined or link.neighbour in around",
+        JOINING,
     ),
     Bug(
         "a publication is taken before its advert is settled",
@@ -236,13 +241,6 @@ BUGS = [
         "            del self._told[origin]\n",
         "            pass\n",
     ),
-    Bug(
-        "nobody waits for what only a dead link would acknowledge, but forgets to look",
-        ENTRIES,
-        "        self._acks.pop(neighbour, None)\n        self.settle_all()\n",
-        "        self._acks.pop(neighbour, None)\n",
-    ),
-    # ---- subscriptions
     Bug(
         "a replaced filter is given up before the new one is in place",
         SUBSCRIPTIONS,
@@ -292,6 +290,7 @@ BUGS = [
         ADVERTS,
         "gone = [name for name, since in self._going.items() if since + self._retain <= now]",
         "gone = list(self._going)",
+        JOINING,
     ),
     Bug(
         "what is not advertised is taken",
@@ -335,13 +334,13 @@ BUGS = [
         DATABASE,
         "if other in records and name in records[other].neighbours:",
         "if other in records:",
+        (("default", "all"), ("default", "asymmetric,restart,storm")),
     ),
     Bug(
-        "a new connection continues the numbers of the old one",
-        NEIGHBOURS,
-        "        if neighbour in self.links:\n            self._lose(neighbour, now)\n",
-        "        if neighbour in self.links and self.links[neighbour].session > session:\n"
-        "            return\n",
+        "frames of an earlier connection are taken for those of this one",
+        LINK,
+        "if frame.session != self.session:",
+        "if False:",
     ),
     Bug(
         "missing frames are not noticed",
@@ -354,6 +353,7 @@ BUGS = [
         NEIGHBOURS,
         "        if link is None or gap < 0:\n",
         "        if link is None:\n",
+        (("default", "all"), ("default", "loss,duplication,storm")),
     ),
     Bug(
         "a silent link is never given up",
@@ -367,18 +367,21 @@ BUGS = [
         DUPLICATES,
         "if source.seen >> -ahead & 1:",
         "if False:",
+        JOINING,
     ),
     Bug(
         "the window of duplicates has one place",
         DUPLICATES,
         "        self._width = width\n        self._mask = (1 << width) - 1\n",
         "        self._width = width = 1\n        self._mask = (1 << width) - 1\n",
+        JOINING,
     ),
     Bug(
         "the window of duplicates forgets what it has moved past",
         DUPLICATES,
         "((source.seen << ahead) | 1)",
         "((source.seen << (ahead - 1)) | 1)",
+        JOINING,
     ),
     Bug(
         "sequence numbers of a new incarnation are those of the old one",
@@ -397,6 +400,7 @@ BUGS = [
         PLANES,
         "if below & mask and neighbour != sender:",
         "if below & mask:",
+        JOINING,
     ),
     Bug(
         "an event follows no branch but the first that wants it",
@@ -435,12 +439,14 @@ BUGS = [
         CLIENTS,
         "                self._flow.hold(delivery.event, client.address)\n",
         "                pass\n",
+        SLOW,
     ),
     Bug(
         "a source is held by a client that has gone",
         CLIENTS,
         "        self._flow.release(client.address)\n        self.left(client)\n",
         "        self.left(client)\n",
+        SLOW,
     ),
     Bug(
         "a source waits for a broker that has gone",

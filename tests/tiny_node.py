@@ -92,6 +92,8 @@ class TinyNode:
         self.deadline = math.inf
         self.counters: Counter[str] = Counter()
         self.links: dict[str, Link] = {}
+        self.alone = peers > 0  # and takes no publications before it has met somebody
+        self.held: list[tuple[Publish, str]] = []
         self.clients: dict[str, Client] = {}
         self.sources: dict[tuple[str, int], Source] = {}
         self.wants = Matcher()  # (client's name, subscription)
@@ -104,12 +106,19 @@ class TinyNode:
     def status(self) -> dict[str, Any]:
         return {"entries": len(self.wants), "counters": dict(self.counters)}
 
+    def corrupt(self, chance: object, share: float) -> None:
+        """It knows nothing of what neighbours want."""
+
     def receive(self, message: Message, *, sender: str, now: float) -> list[Effect]:
         effects: list[Effect] = []
         if isinstance(message, Frame):
             self.frame(message, sender, now, effects)
         elif isinstance(message, LinkUp):
             self.links[sender] = Link(message.session, now)
+            self.alone, held, self.held = False, self.held, []
+            for publish, client in held:
+                if client in self.clients:
+                    self.publish(publish, client, now, effects)
         elif isinstance(message, LinkDown):
             if sender in self.links and self.links[sender].session == message.session:
                 del self.links[sender]
@@ -232,7 +241,10 @@ class TinyNode:
         elif isinstance(message, ClientDown):
             self.gone(sender)
         elif isinstance(message, Publish):
-            self.publish(message, sender, now, effects)
+            if self.alone:
+                self.held.append((message, sender))
+            else:
+                self.publish(message, sender, now, effects)
         elif isinstance(message, Consumed):
             self.clients[sender].consumed = message.total
             self.pump(sender, self.clients[sender], effects)

@@ -220,10 +220,9 @@ class Entries:
         return self._export(neighbour).digest()
 
     def link_down(self, neighbour: str) -> None:
-        """Nobody is waited for there any more; both tables are kept for when it comes back."""
+        """Both tables are kept for when it comes back; `reroute` says who is waited for now."""
         self._export(neighbour).close()
         self._acks.pop(neighbour, None)
-        self.settle_all()
 
     def forget(self, neighbour: str) -> None:
         """The link has been down for so long that its tables mean nothing any more."""

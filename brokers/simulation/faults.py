@@ -1,7 +1,8 @@
 """What goes wrong, each kind by its name: how it begins, and how it is mended.
 
 The ranges are those that simulators of databases use: up to 30 % loss, 20 % duplicates, 0.5 s out
-of order, 0.3 s of delay, clogs of 5 s, pauses of 30 s.
+of order, 0.3 s of delay, clogs of 5 s, pauses of 30 s, clocks 0.5 s ahead and 10 % off, a tenth of
+a table corrupted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Mend = Callable[[], None]
 MOST_LOSS: Final = 0.3
 MOST_DUPLICATION: Final = 0.2
 LONGEST_CLOG: Final = 5.0
+LONGEST_JUMP: Final = 0.5
+MOST_DRIFT: Final = 0.1
+MOST_CORRUPTION: Final = 0.1
 
 
 class Scene(NamedTuple):
@@ -179,6 +183,36 @@ def _restart(scene: Scene, _: float) -> Mend:
     return _crash(scene, forget=False)
 
 
+def _join(scene: Scene, _: float) -> Mend:
+    """A broker that has never been there begins."""
+    late = [one for one in scene.processes if one.is_late]
+    if late:
+        scene.chance.pick(late).start(scene.settings)
+    return _nothing
+
+
+def _skew(scene: Scene, _: float) -> Mend:
+    """Clocks jump forward, and go faster or slower."""
+    skewed = scene.chance.some(scene.processes)
+    for process in skewed:
+        jump = LONGEST_JUMP * scene.chance.random()
+        process.set_clock(scene.chance.between(1.0 - MOST_DRIFT, 1.0 + MOST_DRIFT), jump)
+
+    def mend() -> None:
+        for process in skewed:
+            process.set_clock(1.0)
+
+    return mend
+
+
+def _corruption(scene: Scene, _: float) -> Mend:
+    """Some brokers forget a tenth of what neighbours want, and believe in things nobody wants."""
+    for process in scene.chance.some(scene.running()):
+        assert process.node is not None
+        process.node.corrupt(scene.chance, MOST_CORRUPTION)
+    return _nothing
+
+
 def _pause(scene: Scene, _: float) -> Mend:
     paused = scene.chance.some(scene.running())[:2]
     first = scene.chance.happens(0.5)
@@ -212,7 +246,8 @@ def _remove_link(scene: Scene, _: float) -> Mend:
     for edge in scene.chance.shuffled(edges):
         others = [one for one in edges if one is not edge]
         staying = [one for one in scene.processes if not one.is_gone]
-        if scene.alive_and_linked(staying, others):
+        begun = [one for one in staying if not one.is_late]
+        if all(scene.alive_and_linked(some, others) for some in (staying, begun)):
             scene.network.remove(edge)
             break
     return _nothing
@@ -249,6 +284,7 @@ class Fault(NamedTuple):
 
     begin: Callable[[Scene, float], Mend]
     loses: bool
+    is_silent: bool = False  #: nobody notices before the next audit
 
 
 FAULTS: Final[dict[str, Fault]] = {
@@ -264,6 +300,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "amnesia": Fault(_amnesia, loses=True),
     "restart": Fault(_restart, loses=True),
     "pause": Fault(_pause, loses=True),
+    "join": Fault(_join, loses=False),
+    "skew": Fault(_skew, loses=False),
+    "corruption": Fault(_corruption, loses=True, is_silent=True),
     "add-link": Fault(_add_link, loses=False),
     "remove-link": Fault(_remove_link, loses=True),
     "storm": Fault(_storm, loses=False),

@@ -12,6 +12,8 @@ from brokers.errors import ProtocolError
 from brokers.messages import Message
 from brokers.settings import Settings
 from brokers.simulation.agenda import Agenda, Do
+from brokers.simulation.chance import Chance
+from brokers.simulation.clock import Clock
 from brokers.simulation.failure import Failure
 from brokers.simulation.network import Edge, End, Network
 from brokers.simulation.trace import Trace
@@ -39,6 +41,9 @@ class Node(Protocol):
 
     def status(self) -> dict[str, Any]:
         """What it holds ("entries"), and what it has counted ("counters"), among others."""
+
+    def corrupt(self, chance: Chance, share: float) -> None:
+        """Damage such a share of what neighbours have told it, as bad memory might."""
 
 
 MakeNode = Callable[..., Node]
@@ -68,6 +73,8 @@ class Process:
         self.incarnation = 0
         self.is_paused = False
         self.is_gone = False  #: for good
+        self.is_late = False  #: has not been started yet
+        self.clock = Clock(world.agenda)
         self.inbox: list[tuple[Do, Any, Any]] = []  #: what has come in while it was paused
         self.edges: list[Edge] = []
         self.links: dict[str, End] = {}
@@ -76,7 +83,7 @@ class Process:
         self._world = world
         self._make = make
         self._preset = preset
-        self._wake = math.inf
+        self._wake = self._deadline = math.inf  # by the agenda, and by its clock
 
     # ---- life ----
 
@@ -88,6 +95,7 @@ class Process:
     def start(self, settings: Settings) -> None:
         """Make a node, of what the store holds."""
         self.incarnation += 1
+        self.is_late = False
         saved: Mapping[str, Mapping[int, str]] = {
             client: dict(filters) for client, filters in self.store.items() if filters
         }
@@ -155,13 +163,13 @@ class Process:
             raise Failure("loop", f"{world.messages:,} messages, and no end in sight")
         world.trace.note(now, self.name, sender, message)
         try:
-            effects = node.receive(message, sender=sender, now=now)
+            effects = node.receive(message, sender=sender, now=self.clock.now)
         except ProtocolError as error:  # nobody here says what it must not
             text = f"{self.name} refuses {message!r} of {sender}: {error}"
             raise Failure("protocol", text) from error
         if effects:
             self._perform(effects)
-        if node.deadline < self._wake:
+        if node.deadline < self._deadline:
             self._arm()
 
     def _perform(self, effects: list[Effect]) -> None:
@@ -205,23 +213,34 @@ class Process:
 
     def _arm(self) -> None:
         """Have the node ticked when it wants to be."""
-        if self.node is not None and self.node.deadline < self._wake:
-            self._wake = max(self.node.deadline, self._world.agenda.now)
-            self._world.agenda.at(self._wake, self._ring, self._wake)
+        if self.node is None:
+            return
+        due = max(self.clock.when(self.node.deadline), self._world.agenda.now)
+        if due < self._wake:
+            self._wake, self._deadline = due, self.node.deadline
+            self._world.agenda.at(due, self._ring, due)
+
+    def set_clock(self, rate: float, jump: float = 0.0) -> None:
+        """Let its clock go faster or slower from now on."""
+        self.clock.set(rate, jump)
+        self._wake = self._deadline = math.inf
+        self._arm()
 
     def _ring(self, wake: float, _: Any) -> None:
         if wake == self._wake:
-            self._wake = math.inf
+            self._wake = self._deadline = math.inf
             if self.is_running:
                 self._tick()
                 self._arm()
 
     def _tick(self) -> None:
-        node, now = self.node, self._world.agenda.now
+        node = self.node
         assert node is not None
+        self.clock.reach(node.deadline)
+        now = self.clock.now
         for _ in range(MOST_TICKS):
             if node.deadline > now:
                 return
-            self._world.trace.note(now, self.name, "", None)
+            self._world.trace.note(self._world.agenda.now, self.name, "", None)
             self._perform(node.tick(now))
         raise Failure("clock", f"{self.name} wants to be ticked at {node.deadline}, it is {now}")

@@ -21,7 +21,7 @@ from brokers.simulation.chance import Chance
 from brokers.simulation.conditions import body_of, draw_values
 from brokers.simulation.failure import Failure
 from brokers.simulation.faults import FAULTS, Mend, Scene
-from brokers.simulation.graph import SHAPES, diameter, distances, draw_graph
+from brokers.simulation.graph import SHAPES, diameter, distances, draw_graph, is_connected
 from brokers.simulation.network import DELAYS, DIAL_TIMEOUT, LATEST, Network
 from brokers.simulation.oracle import HORIZON, Oracle
 from brokers.simulation.process import MakeNode, Node, Process, World
@@ -43,6 +43,8 @@ REST: Final = 2.0
 #: Publications that may have gathered at a broker (three clients, sixteen each), times the half a
 #: second that a window may need to come back.
 BACKLOG: Final = 24.0
+#: Windows of each broker that may be full of events for one client: the source may have begun anew.
+WINDOWS_BEHIND: Final = 3
 #: Presets whose events go to a meeting point first, and from there may come back the same way.
 DETOURS: Final = frozenset({"central", "rendezvous", "siena-hierarchical"})
 
@@ -155,6 +157,8 @@ class _Run:
         self._check_tables = check_tables
         self.faults = self._draw_faults()
         self.network_edges = self._draw_network()
+        if "join" in self.faults:
+            self._draw_late()
         in_order = options.preset != "rendezvous"
         self.oracle = Oracle(self.agenda, self.windows, self._tree(), in_order=in_order)
         self.oracle.patience = BACKLOG / self.settings.window
@@ -165,7 +169,7 @@ class _Run:
         self.workload = Workload(
             seed, self.agenda, self.oracle, self.processes, self.settings, drops
         )
-        self._mends: list[tuple[int, Mend]] = []
+        self._mends: list[tuple[int, Mend, float]] = []
         self._next_sweep = SWEEP
         self._is_ending = False
         self._asking = Chance(seed, "questions")
@@ -202,6 +206,16 @@ class _Run:
         self.result.drawn = f"{shape} of {len(edges)} links; faults: {faults}"
         return edges
 
+    def _draw_late(self) -> None:
+        """Some brokers do not begin with the others, who are connected without them."""
+        chance = Chance(self.options.seed, "late")
+        early = list(range(self.options.brokers))
+        for number in chance.shuffled(early)[: chance.whole(1, 3)]:
+            others = [one for one in early if one != number]
+            if len(others) > 1 and is_connected(others, self.network_edges):
+                early = others
+                self.processes[number].is_late = True
+
     def _tree(self) -> int:
         """How many links an event may cross while all is well."""
         if self.options.preset == "flooding":
@@ -228,7 +242,8 @@ class _Run:
         """Raises `Failure`."""
         boot = self.windows.open(0.0, loses=False)
         for process in self.processes:
-            process.start(self.settings)
+            if not process.is_late:
+                process.start(self.settings)
         self.workload.start()
         converge = self._convergence()
         self.windows.close(boot, converge)
@@ -240,6 +255,8 @@ class _Run:
             working = self._work(length)
             self._mend()
             calm = max(length, self._convergence() + self.chance.between(4.0, 10.0))
+            if "corruption" in self.faults:
+                calm += self.settings.audit
             working = working and self._work(calm)
             if working:
                 self.workload.hold(True)
@@ -261,6 +278,18 @@ class _Run:
             self._next_sweep = self.agenda.now + SWEEP
             self.oracle.check_answers(self.workload.clients)
             self.oracle.judge(self.agenda.now - HORIZON)
+            if "slow" in self.faults:
+                self._check_queues()
+
+    def _check_queues(self) -> None:
+        """Behind a client that is slow waits what windows let through, and no more."""
+        let_through = WINDOWS_BEHIND * len(self.processes) * self.settings.window
+        for process in self.processes:
+            known = process.node.status().get("clients", {}) if process.node is not None else {}
+            for address, client in process.clients.items():
+                queued = known.get(address, {}).get("queued", 0)
+                if queued > client.limit + let_through:
+                    raise Failure("queue", f"{queued} events wait for {client}: {client.limit}")
 
     def _wait(self, seconds: float) -> None:
         end = self.agenda.now + seconds
@@ -288,15 +317,16 @@ class _Run:
         mend = fault.begin(scene, seconds)
         self.trace.tell(self.agenda.now, f"fault: {kind}")
         self.world.counters[f"fault {kind}"] += 1
-        self._mends.append((window, mend))
-        self.agenda.after(seconds, self._mend_one, (window, mend))
+        entry = window, mend, self.settings.audit if fault.is_silent else 0.0
+        self._mends.append(entry)
+        self.agenda.after(seconds, self._mend_one, entry)
 
-    def _mend_one(self, entry: tuple[int, Mend], _: object) -> None:
+    def _mend_one(self, entry: tuple[int, Mend, float], _: object) -> None:
         if entry in self._mends:
             self._mends.remove(entry)
-            window, mend = entry
+            window, mend, notice = entry
             mend()
-            self.windows.close(window, self.agenda.now + self._convergence())
+            self.windows.close(window, self.agenda.now + notice + self._convergence())
 
     def _mend(self) -> None:
         for entry in list(self._mends):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ __all__ = ["Subject", "check_tables"]
 
 #: Events with which interest is compared at a quiet moment.
 _TRIED: Final = 200
+#: Added to the number of an entry, it is that of none.
+_PHANTOM: Final = 1 << 40
 
 
 class Subject(Node):
@@ -34,6 +37,18 @@ class Subject(Node):
             "merges_undone": reduced.merges_undone,
         }
         return state
+
+    def corrupt(self, chance: Chance, share: float) -> None:
+        """Forget entries of neighbours, and believe in others that nobody has told."""
+        entries = self.neighbours.entries
+        for neighbour, table in entries.imports.items():
+            known = list(table.entries.items())
+            for key, text in chance.shuffled(known)[: math.ceil(share * len(known))]:
+                table.take(key)
+                entries._give_up(neighbour, key)
+                if chance.happens(0.5):
+                    other = key._replace(number=key.number + _PHANTOM)
+                    entries._take(neighbour, table, other, text, self.now)
 
 
 def check_tables(

@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from broker_net import LINE, RING, Net
+from brokers.effects import Close
 from brokers.events.flow import Flow
 from brokers.messages import (
     Advertise,
@@ -21,6 +22,7 @@ from brokers.messages import (
     Failed,
     Frame,
     Key,
+    LinkDown,
     LinkUp,
     Lost,
     Policy,
@@ -31,6 +33,7 @@ from brokers.messages import (
     Subscribe,
     Taken,
 )
+from brokers.node import Node
 from brokers.settings import Settings
 
 
@@ -183,6 +186,19 @@ def test_a_queue_that_cannot_be_is_refused(wrong: ClientUp) -> None:
     net = Net(LINE)
     net.tell("A", wrong, "#9")
     assert [close.to for close in net.closed] == ["#9"]
+
+
+def test_a_neighbour_whose_clock_went_back_is_told() -> None:
+    node = Node("a", incarnation=1)
+    node.receive(LinkUp(7, 5), sender="b", now=0.0)
+    record = Record("b", 5, 1, ("a",), 0, ())
+    node.receive(Frame(7, 1, record), sender="b", now=0.1)
+    node.receive(LinkDown(7, "it crashed"), sender="b", now=0.2)
+    effects = node.receive(LinkUp(8, 4), sender="b", now=0.3)
+    [close] = [effect for effect in effects if isinstance(effect, Close)]
+    assert (close.to, close.session) == ("b", 8)
+    assert "is its clock right?" in close.reason
+    assert "b" not in node.neighbours.links
 
 
 def test_a_neighbour_that_passes_on_nonsense_loses_its_link_only() -> None:

@@ -17,6 +17,7 @@ from brokers.messages import Change, ClientUp, Event, Events, Frame, Key, LinkUp
 from brokers.sim import FAULTS, SHAPES, Options, run
 from brokers.simulation.agenda import Agenda
 from brokers.simulation.chance import Chance
+from brokers.simulation.clock import Clock
 from brokers.simulation.conditions import (
     DOMAINS,
     Index,
@@ -26,6 +27,7 @@ from brokers.simulation.conditions import (
     text_of,
 )
 from brokers.simulation.graph import diameter, draw_graph, is_connected
+from brokers.simulation.subject import Subject, check_tables
 from brokers.simulation.trace import Trace
 from brokers.simulation.windows import UNDER_WAY, Windows
 from matchengine import parse
@@ -204,6 +206,39 @@ def test_links_come_and_go() -> None:
     )
     assert added > without
     assert removed >= 2
+
+
+def test_brokers_join_when_the_others_have_long_begun() -> None:
+    late = [max(min(t for t, n, _ in page if n == name) for name in {n for _, n, _ in page})
+            for page in diary("join")]  # fmt: skip
+    assert max(late) > 10.0
+
+
+def test_clocks_go_fast_and_slow_and_never_back() -> None:
+    agenda = Agenda()
+    clock = Clock(agenda)
+    for at, rate, jump, shown in (
+        (1.0, 1.0, 0.0, 1.0), (2.0, 1.5, 0.5, 2.5), (4.0, 0.5, 0.0, 5.5), (6.0, 1.0, 0.0, 6.5),
+    ):  # fmt: skip
+        agenda.run_until(at)
+        clock.set(rate, jump)
+        assert clock.now == shown
+        assert clock.when(clock.now + 3.0) == at + 3.0 / rate
+    for page in diary("skew"):
+        for broker in {name for _, name, _ in page}:
+            times = [now for now, name, _ in page if name == broker]
+            assert times == sorted(times)
+
+
+def test_corrupted_tables_are_mended_by_the_next_audit() -> None:
+    found = 0
+    for seed in range(4):
+        options = Options(preset="default", seed=seed, messages=4_000, faults=("corruption",))
+        result = run(options, Subject, check_tables=check_tables)
+        assert result.failure is None
+        if result.counters["fault corruption"]:
+            found += result.counters["resynchronisations"]
+    assert found
 
 
 def test_half_of_the_time_is_free_of_faults() -> None:
