@@ -22,9 +22,6 @@ __all__ = ["LOCAL", "Subscription", "Subscriptions"]
 #: Destination numbers below are brokers, the others are slots of subscriptions.
 LOCAL = 1 << 16
 
-#: So many that wait are looked through sooner than the members of an output are listed.
-_FEW = 64
-
 
 class Subscription:
     """One subscription of a client here."""
@@ -62,6 +59,8 @@ class Subscriptions:
         self._slots: list[Subscription | None] = []
         self._free: list[int] = []
         self._unsettled: dict[int, Subscription] = {}  # by member
+        self._awaited: dict[int, int] = {}  # member that has not settled -> output it waits for
+        self._waiting: dict[int, dict[int, None]] = {}  # output -> members that wait for it
         self.here = 0  #: how many there are
 
     def at(self, slot: int) -> Subscription | None:
@@ -111,22 +110,33 @@ class Subscriptions:
         member = next(self._members)
         self._unsettled[member] = subscription
         self._apply(self.reducer.add(member, filter), now)
-        self._entries.wait(self._key(member))
+        self._wait(member)
         return member
 
     def _unwant(self, member: int, now: float) -> None:
-        self._unsettled.pop(member, None)
+        if self._unsettled.pop(member, None) is not None:
+            output = self._awaited.pop(member)
+            del self._waiting[output][member]
+            if not self._waiting[output]:
+                del self._waiting[output]
         self._apply(self.reducer.remove(member), now)
 
     def _apply(self, change: Change, now: float) -> None:
         for number, filter in change.added:
-            key = Key(self._name, self._incarnation, number)
-            self._entries.hold(HERE, key, filter, str(filter), now)
+            self._entries.hold(HERE, self._key(number), filter, str(filter), now)
         for number in change.dropped:
-            self._entries.release(HERE, Key(self._name, self._incarnation, number))
+            self._entries.release(HERE, self._key(number))
+            for member in self._waiting.pop(number, ()):
+                self._wait(member)  # for another output, which may have settled long ago
 
-    def _key(self, member: int) -> Key:
-        return Key(self._name, self._incarnation, self.reducer.output_of(member))
+    def _wait(self, member: int) -> None:
+        """Have us told when the output that stands for a member is in place."""
+        output = self._awaited[member] = self.reducer.output_of(member)
+        self._waiting.setdefault(output, {})[member] = None
+        self._entries.wait(self._key(output))
+
+    def _key(self, output: int) -> Key:
+        return Key(self._name, self._incarnation, output)
 
     # ---- settling -------------------------------------------------------------------------------
 
@@ -138,25 +148,18 @@ class Subscriptions:
             for key in dict.fromkeys(keys):
                 if self._entries.get(key) is None:
                     continue
-                for member in self._unsettled_of(key.number):
-                    subscription = self._unsettled.pop(member)
+                settled = [(m, self._unsettled.pop(m)) for m in self._waiting.pop(key.number, ())]
+                for member, _ in settled:
+                    del self._awaited[member]
+                for member, subscription in settled:
                     if self._finish(subscription, member, now):
                         done.append(subscription)
         return done
 
-    def _unsettled_of(self, output: int) -> list[int]:
-        """The members that wait for an output: few wait, or few share an output."""
-        unsettled = self._unsettled
-        if len(unsettled) > _FEW:
-            members = self.reducer.members_of(output)
-            if len(members) < len(unsettled):
-                return [member for member in members if member in unsettled]
-        return [member for member in unsettled if self.reducer.output_of(member) == output]
-
     def _finish(self, subscription: Subscription, member: int, now: float) -> bool:
         """A member has settled; is that all its subscription waits for?"""
         if subscription.next is None:
-            return True
+            return member == subscription.member  # else its later filter has just settled, too
         new, filter = subscription.next
         if member != new:
             return False
@@ -170,5 +173,5 @@ class Subscriptions:
     def wait_again(self) -> None:
         """Brokers have joined: what had settled among fewer must do so among all."""
         self._entries.settled_here.clear()
-        for member in list(self._unsettled):
-            self._entries.wait(self._key(member))
+        for output in self._waiting:
+            self._entries.wait(self._key(output))

@@ -58,7 +58,7 @@ class Related(_core.Engine):
     def covered_by(self, filter: str | Filter) -> list[Any]:
         """The ids of the subscriptions that `filter` covers, as exact as `covering`.
 
-        The first call makes notes of all subscriptions, 16 bytes each, and from then on every
+        The first call makes notes of all subscriptions, 40 bytes each, and from then on every
         `add` and `replace` makes one (half a microsecond). A call reads all notes, and compares
         what is left; writers get their turn every 50 ms or so.
         """

@@ -1,6 +1,9 @@
 #include "cover_note.h"
 
+#include <string.h>
+
 #include "hash.h"
+#include "value_cut.h"
 
 static uint64_t present_bit(uint32_t path)
 {
@@ -30,6 +33,74 @@ static cover_note note_of_term(const formula *f, const term *t, uint64_t seed)
     return note;
 }
 
+/* ---- spans ---------------------------------------------------------------------------------------- */
+
+/* A number's place in the order of floats. False for what is no number, or has too many digits. */
+static bool place_of(const me_value *v, int32_t *place)
+{
+    if (v->type != ME_INT && v->type != ME_DOUBLE) {
+        return false;
+    }
+    float x = (float)(v->type == ME_INT ? (double)v->as.i : v->as.d) + 0.0f; /* no -0 */
+    memcpy(place, &x, sizeof x);
+    *place = *place < 0 ? INT32_MIN - *place : *place;
+    return true;
+}
+
+/* The numbers that satisfy all literals of one path, each alone, if they are a span. */
+static bool span_of(const formula *f, const literal *literals, uint32_t count, note_span *out)
+{
+    const value_set *first = &literal_leaf(f, literals[0])->set;
+    if (first->kind == SET_FINITE && first->count == 1) {
+        return count == 1 && place_of(first->members, &out->low) &&
+               place_of(first->members, &out->high);
+    }
+    const cut *low = &first->low, *high = &first->high;
+    for (uint32_t i = 0; i < count; i++) {
+        const value_set *set = &literal_leaf(f, literals[i])->set;
+        if (set->kind != SET_SPAN) {
+            return false;
+        }
+        low = cut_order(&set->low, low) > 0 ? &set->low : low;
+        high = cut_order(&set->high, high) < 0 ? &set->high : high;
+    }
+    return low->side != CUT_END && high->side != CUT_END && cut_order(low, high) < 0 &&
+           place_of(&low->value, &out->low) && place_of(&high->value, &out->high);
+}
+
+/* Can every literal be true, whatever the others are? */
+static bool is_plain_term(const formula *f, const term *t)
+{
+    for (uint32_t i = 0; i < t->count; i++) {
+        const formula_leaf *leaf = literal_leaf(f, t->literals[i]);
+        if (literal_negated(t->literals[i]) || leaf->op == OP_IS_NULL || leaf->op == OP_COMPUTE ||
+            leaf->set.kind == SET_EMPTY || leaf->set.kind == SET_PATTERN) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Literals of one path stand together. */
+static void note_spans(const formula *f, const term *t, cover_note *note)
+{
+    uint32_t taken = 0;
+    for (uint32_t from = 0, to; from < t->count && taken < NOTE_SPANS; from = to) {
+        uint32_t path = literal_leaf(f, t->literals[from])->path;
+        for (to = from + 1; to < t->count && literal_leaf(f, t->literals[to])->path == path;) {
+            to++;
+        }
+        if (span_of(f, t->literals + from, to - from, &note->spans[taken])) {
+            note->spans[taken++].path_plus_1 = path + 1;
+        }
+    }
+    if (taken < NOTE_SPANS) {
+        note->spans[taken] = (note_span){0};
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
 static bool is_plain(const formula *f)
 {
     for (uint32_t i = 0; i < f->node_count; i++) {
@@ -47,6 +118,9 @@ cover_note note_of_formula(const formula *f, uint64_t seed, bool shortened)
         cover_note one = note_of_term(f, f->terms[i], seed);
         note.present &= one.present;
         note.equal &= one.equal;
+    }
+    if (f->term_count == 1 && is_plain_term(f, f->terms[0])) {
+        note_spans(f, f->terms[0], &note);
     }
     note.equal |= f->term_count == 0 ? NOTE_NEVER : 0;
     note.equal |= is_plain(f) ? NOTE_PLAIN : 0;

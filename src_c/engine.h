@@ -80,8 +80,16 @@ typedef struct row_list {
 } row_list;
 
 /* What covering sifts by (cover_note.h). */
+typedef struct note_span {
+    uint32_t path_plus_1; /* 0: none */
+    int32_t low, high;
+} note_span;
+
+#define NOTE_SPANS 2u
+
 typedef struct cover_note {
     uint64_t present, equal;
+    note_span spans[NOTE_SPANS];
 } cover_note;
 
 struct compiler;

@@ -184,10 +184,12 @@ def _restart(scene: Scene, _: float) -> Mend:
 
 
 def _join(scene: Scene, _: float) -> Mend:
-    """A broker that has never been there begins."""
+    """A broker that has never been there begins, beside one that has."""
+    begun = [one for one in scene.processes if not (one.is_late or one.is_gone)]
     late = [one for one in scene.processes if one.is_late]
-    if late:
-        scene.chance.pick(late).start(scene.settings)
+    near = [one for one in late if scene.alive_and_linked([*begun, one], scene.network.edges)]
+    if near:
+        scene.chance.pick(near).start(scene.settings)
     return _nothing
 
 
