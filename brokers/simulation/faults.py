@@ -189,7 +189,9 @@ def _join(scene: Scene, _: float) -> Mend:
     late = [one for one in scene.processes if one.is_late]
     near = [one for one in late if scene.alive_and_linked([*begun, one], scene.network.edges)]
     if near:
-        scene.chance.pick(near).start(scene.settings)
+        process = scene.chance.pick(near)
+        process.start(scene.settings)
+        scene.workload.hurry(process)
     return _nothing
 
 

@@ -22,6 +22,8 @@ __all__ = ["Workload"]
 #: patient, as each event costs more messages. A quarter of the actions follow at once.
 PAUSE: Final = 0.02
 #: Who is not connected tries again with each action that falls to it.
+#: Longer than it takes to connect, and shorter than it takes brokers to.
+HURRY: Final = 0.005
 POLICIES: Final = ("block", "drop-oldest", "drop-newest", "disconnect")
 
 
@@ -140,6 +142,18 @@ class Workload:
             client.unadvertise(min(client.adverts))
 
     # ---- on demand ----
+
+    def hurry(self, process: Process) -> None:
+        """Clients come as soon as their broker is there, and want something at once."""
+        for client in self.clients:
+            if client.process is process:
+                self._come(client, None)
+                self._agenda.after(HURRY, self._want_more, client)
+
+    def _want_more(self, client: Client, _: object) -> None:
+        for _ in range(2):
+            if client.is_here:
+                client.subscribe(self._draw_filter())
 
     def storm(self, client: Client, subscriptions: int) -> None:
         """A client subscribes to a lot of things at once."""
