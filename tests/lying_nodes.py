@@ -139,6 +139,16 @@ class Loops(TinyNode):
         super().event(event, sender, now, effects)
 
 
+class SendsBack(TinyNode):
+    """Sends what comes from a neighbour to that neighbour, too."""
+
+    def event(self, event: Event, sender: str, now: float, effects: list[Effect]) -> None:
+        known = self.sources.get(event[:2])
+        if sender in self.links and (known is None or event.sequence == known.next):
+            effects.append(self.send(sender, Events((event,)), now))
+        super().event(event, sender, now, effects)
+
+
 class NeverRests(TinyNode):
     """Says something to a neighbour all the time."""
 
@@ -252,6 +262,8 @@ LIARS: list[tuple[Callable[..., TinyNode], str, set[str]]] = [
     (KeepsOldFilter, "none", {"false delivery", "completeness"}),
     (KeepsEnded, "none", {"stale"}),
     (Loops, "none", {"transmissions"}),
+    (SendsBack, "none", {"transmissions"}),
+    (TinyNode, "join", {"completeness"}),
     (NeverRests, "none", {"rest"}),
     (NeverDone, "none", {"answer"}),
     (NeverTaken, "none", {"answer"}),

@@ -92,8 +92,6 @@ class TinyNode:
         self.deadline = math.inf
         self.counters: Counter[str] = Counter()
         self.links: dict[str, Link] = {}
-        self.alone = peers > 0  # and takes no publications before it has met somebody
-        self.held: list[tuple[Publish, str]] = []
         self.clients: dict[str, Client] = {}
         self.sources: dict[tuple[str, int], Source] = {}
         self.wants = Matcher()  # (client's name, subscription)
@@ -115,10 +113,6 @@ class TinyNode:
             self.frame(message, sender, now, effects)
         elif isinstance(message, LinkUp):
             self.links[sender] = Link(message.session, now)
-            self.alone, held, self.held = False, self.held, []
-            for publish, client in held:
-                if client in self.clients:
-                    self.publish(publish, client, now, effects)
         elif isinstance(message, LinkDown):
             if sender in self.links and self.links[sender].session == message.session:
                 del self.links[sender]
@@ -241,10 +235,7 @@ class TinyNode:
         elif isinstance(message, ClientDown):
             self.gone(sender)
         elif isinstance(message, Publish):
-            if self.alone:
-                self.held.append((message, sender))
-            else:
-                self.publish(message, sender, now, effects)
+            self.publish(message, sender, now, effects)
         elif isinstance(message, Consumed):
             self.clients[sender].consumed = message.total
             self.pump(sender, self.clients[sender], effects)

@@ -75,8 +75,8 @@ class Published:
     """An event, and what has become of it."""
 
     __slots__ = (
-        "allowed", "body", "client", "event", "got", "hops", "is_refused", "number", "owed",
-        "published", "publisher", "stream", "taken", "values",
+        "allowed", "body", "client", "event", "first_from", "got", "hops", "is_refused", "number",
+        "owed", "published", "publisher", "stream", "taken", "values", "ways",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +95,9 @@ class Published:
         self.owed = 0  #: bits of the wishes that it must be delivered to
         self.got = 0  #: bits of the wishes that it was delivered to
         self.hops = 0  #: links that it was sent over
+        #: From whom to whom, in which frame; and from whom each broker had it first.
+        self.ways: dict[tuple[str, str], tuple[int, int]] = {}
+        self.first_from = {client.process.name: ""}
         self.event: Event | None = None  #: as it was delivered first
 
 
@@ -288,13 +291,26 @@ class Oracle:
             raise Failure("false delivery", text, published.body)
         published.event = event
 
-    def crossed(self, body: bytes) -> None:
-        """An event has come over a link."""
+    def crossed(self, body: bytes, sender: str, to: str, frame: tuple[int, int] | None) -> None:
+        """An event has come over a link; in a frame, if brokers find out where it goes."""
         published = self.events.get(body)
-        if published is not None:
-            published.hops += 1
-            if published.hops > self._tree:
-                self._check_hops(published)
+        if published is None:
+            return
+        if frame is not None:
+            before = published.ways.setdefault((sender, to), frame)
+            if before != frame:
+                self._was_superfluous(published, f"{sender} has sent it to {to} twice")
+            elif published.first_from.get(sender) == to:
+                self._was_superfluous(published, f"{sender} has sent it back to {to}")
+            published.first_from.setdefault(to, sender)
+        published.hops += 1
+        if published.hops > self._tree:
+            self._check_hops(published)
+
+    def _was_superfluous(self, published: Published, what: str) -> None:
+        """Whatever happens to ways, while nothing may be lost nothing is sent twice."""
+        if not self._windows.excuse_loss(published.published):
+            raise Failure("transmissions", f"{_text(published)}: {what}", published.body)
 
     def _check_hops(self, published: Published) -> None:
         calm = self._windows.calm(published.published) and self._windows.calm(self._agenda.now)

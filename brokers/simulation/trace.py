@@ -28,7 +28,7 @@ def _plain(value: Any) -> Any:
     return tuple([_plain(one) if isinstance(one, tuple) else one for one in value])
 
 
-def _ignore(_: bytes) -> None:
+def _ignore(_: bytes, __: str, ___: str, ____: tuple[int, int] | None) -> None:
     pass
 
 
@@ -41,8 +41,9 @@ class Trace:
 
     def __init__(self, watched: bytes | None = None) -> None:
         """`watched` is the body of the event whose story is wanted."""
-        #: Is told the body of each event that has come over a link.
-        self.crossed: Callable[[bytes], None] = _ignore
+        #: Is told the body of each event that has come over a link, from whom and to whom, and the
+        #: session and number of its frame if the event does not say itself where it is to go.
+        self.crossed: Callable[[bytes, str, str, tuple[int, int] | None], None] = _ignore
         self._hash = blake2b(digest_size=16)
         self._chunk: list[tuple[Any, ...]] = []
         self._watched = watched
@@ -59,11 +60,11 @@ class Trace:
             if kind is Events:  # what is said most often needs no search for named tuples
                 plain = [*map(tuple, inner[0])]
                 for event in inner[0]:
-                    self.crossed(event[4])
+                    self.crossed(event[4], sender, to, (session, number))
             else:
                 plain = _plain(inner)
                 if kind is Addressed:
-                    self.crossed(inner.event.body)
+                    self.crossed(inner.event.body, sender, to, None)
             self._chunk.append((now, to, sender, session, number, kind.__name__, plain))
         else:
             self._chunk.append((now, to, sender, kind.__name__, _plain(message)))

