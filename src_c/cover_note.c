@@ -36,14 +36,14 @@ static cover_note note_of_term(const formula *f, const term *t, uint64_t seed)
 /* ---- spans ---------------------------------------------------------------------------------------- */
 
 /* A number's place in the order of floats. False for what is no number, or has too many digits. */
-static bool place_of(const me_value *v, int32_t *place)
+static bool rank_of(const me_value *v, int32_t *rank)
 {
     if (v->type != ME_INT && v->type != ME_DOUBLE) {
         return false;
     }
     float x = (float)(v->type == ME_INT ? (double)v->as.i : v->as.d) + 0.0f; /* no -0 */
-    memcpy(place, &x, sizeof x);
-    *place = *place < 0 ? INT32_MIN - *place : *place;
+    memcpy(rank, &x, sizeof x);
+    *rank = *rank < 0 ? INT32_MIN - *rank : *rank;
     return true;
 }
 
@@ -52,8 +52,8 @@ static bool span_of(const formula *f, const literal *literals, uint32_t count, n
 {
     const value_set *first = &literal_leaf(f, literals[0])->set;
     if (first->kind == SET_FINITE && first->count == 1) {
-        return count == 1 && place_of(first->members, &out->low) &&
-               place_of(first->members, &out->high);
+        return count == 1 && rank_of(first->members, &out->low) &&
+               rank_of(first->members, &out->high);
     }
     const cut *low = &first->low, *high = &first->high;
     for (uint32_t i = 0; i < count; i++) {
@@ -65,7 +65,7 @@ static bool span_of(const formula *f, const literal *literals, uint32_t count, n
         high = cut_order(&set->high, high) < 0 ? &set->high : high;
     }
     return low->side != CUT_END && high->side != CUT_END && cut_order(low, high) < 0 &&
-           place_of(&low->value, &out->low) && place_of(&high->value, &out->high);
+           rank_of(&low->value, &out->low) && rank_of(&high->value, &out->high);
 }
 
 /* Can every literal be true, whatever the others are? */

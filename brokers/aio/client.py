@@ -253,7 +253,7 @@ class Client:
             raise error
 
     @property
-    def unanswered(self) -> int:
+    def pending(self) -> int:
         """Publications of which it is not known yet whether the broker takes them."""
         return self._state.unanswered
 

@@ -58,7 +58,7 @@ async def _main(arguments: argparse.Namespace, source: Source) -> int:
         try:
             return await _Publishing(client, source, arguments.skip_bad).all()
         except Interrupted:
-            if left := client.unanswered:
+            if left := client.pending:
                 complain(f"interrupted: {left:,} of the events may or may not have been taken")
             raise
 
