@@ -301,10 +301,10 @@ class Neighbours:
                 del self._down_since[neighbour]
                 self.entries.forget(neighbour)
 
-    def were_deaf(self, seconds: float) -> None:
-        """That long nobody could have been heard."""
+    def were_deaf(self, seconds: float, now: float) -> None:
+        """That long nobody could have been heard; who was heard since then was heard now."""
         for link in self.links.values():
-            link.heard_at += seconds
+            link.heard_at = min(link.heard_at + seconds, now)
 
     def _narrow(self, source: str) -> None:
         """A source has taken adverts back for good."""

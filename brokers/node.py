@@ -158,7 +158,7 @@ class Node:
         """Do what time brings: heartbeats, and the end of what was only kept for a while."""
         self.now = now
         if 0.0 < self.deadline < now:  # while we did not run, we did not listen either
-            self.neighbours.were_deaf(now - self.deadline)
+            self.neighbours.were_deaf(now - self.deadline, now)
         self.deadline = now + self.settings.heartbeat / 4
         if self._alone_until is None:
             self._alone_until = now + self.settings.patience

@@ -14,6 +14,9 @@ from brokers.simulation.subject import Subject, check_tables
     [
         # A filter that waited to be settled went under an output that had settled long before.
         ("default", 313, 8_000),
+        # A broker that had stood still, and read its backlog before its clock, took the dead for
+        # living too long.
+        ("default", 209, 20_000),
     ],
 )
 def test_a_seed_that_failed_once(preset: str, seed: int, messages: int) -> None:
