@@ -107,7 +107,9 @@ class Neighbours:
 
     def up(self, neighbour: str, session: int, incarnation: int, now: float) -> None:
         """A link has come up; of an older one to the same neighbour nothing more is heard."""
-        link = self.links[neighbour] = Link(neighbour, session, now)
+        if self._is_behind(neighbour, session, incarnation, now):
+            return
+        self.links[neighbour] = Link(neighbour, session, now)
         self._down_since.pop(neighbour, None)
         self._counters["links up"] += 1
         self.settling.link_up(neighbour)
@@ -117,10 +119,20 @@ class Neighbours:
         self._speak(now)
         for first in self.entries.link_up(neighbour):
             self.say(neighbour, first, now)
+
+    def _is_behind(self, neighbour: str, session: int, incarnation: int, now: float) -> bool:
+        """Is a later incarnation known? Nobody would heed this one: it is told, and sent away."""
         known = self.database.records.get(neighbour)
-        if known is not None and known.incarnation > incarnation:
-            kind = "another of its name has a later incarnation"
-            self.end(link, f"{kind} ({known.incarnation}): is its clock right?", now, kind)
+        if known is None or known.incarnation <= incarnation:
+            return False
+        kind = "another of its name has a later incarnation"
+        self._counters[f"links ended: {kind}"] += 1
+        reason = f"{kind} ({known.incarnation}): is its clock right?"
+        self.effects.append(Close(neighbour, session, reason))
+        if neighbour in self.links:  # the shell has put this connection in its place
+            self._lose(neighbour, now)
+            self._speak(now)
+        return True
 
     def down(self, neighbour: str, session: int, now: float) -> None:
         """A link has gone down, if it is the one that we mean."""

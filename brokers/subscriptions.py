@@ -130,7 +130,11 @@ class Subscriptions:
                 self._wait(member)  # for another output, which may have settled long ago
 
     def _wait(self, member: int) -> None:
-        """Have us told when the output that stands for a member is in place."""
+        """Have us told when the output that stands for a member is in place.
+
+        While that output stays, the member may come under another: either will do, as what an
+        output says never changes.
+        """
         output = self._awaited[member] = self.reducer.output_of(member)
         self._waiting.setdefault(output, {})[member] = None
         self._entries.wait(self._key(output))

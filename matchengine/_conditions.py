@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matchengine import _cover, _filters
 
@@ -127,21 +127,22 @@ class Condition(NamedTuple):
 def operands_of(ir: bytes) -> list[bytes]:
     """The operands of an AND; where two of them are the ends of a span, the span is one operand.
 
-    Of any other filter, the filter itself. Their AND says the same.
+    Of any other filter, the filter itself. Their AND says the same. A span begins before it ends:
+    `a > 5 AND a < 3`, which an array may satisfy, is none.
     """
     operands = _cover.conjuncts(ir)
     if len(operands) < 2:
         return operands
-    bounds: dict[tuple[str, bool], tuple[list[int], list[int]]] = {}
+    bounds: dict[tuple[str, bool], tuple[list[tuple[int, Any]], list[tuple[int, Any]]]] = {}
     for place, operand in enumerate(operands):
         nodes = _filters.nodes(operand)
         op, path, constants = nodes[0]
         if len(nodes) == 1 and path is not None and op in (*_LOWER, *_UPPER):
             places = bounds.setdefault((path, isinstance(constants[0], str)), ([], []))
-            places[op in _UPPER].append(place)
+            places[op in _UPPER].append((place, constants[0]))
     for lower, upper in bounds.values():
-        if len(lower) == len(upper) == 1:
-            (low,), (high,) = lower, upper
+        if len(lower) == len(upper) == 1 and lower[0][1] <= upper[0][1]:
+            (low, _), (high, _) = lower[0], upper[0]
             operands[min(low, high)] = _filters.combine("AND", [operands[low], operands[high]])
             operands[max(low, high)] = b""
     return [operand for operand in operands if operand]

@@ -287,7 +287,7 @@ me_status me_engine_related(const me_engine *engine, me_event *event, me_relatio
                             uint32_t *next, const uint32_t **result, uint32_t *count);
 
 /* From now on the engine notes of each subscription what ME_COVERED and ME_OVERLAPPING sift by,
- * 16 bytes each (write lock). Linear in the subscriptions at the first call. ME_NOMEM. */
+ * 40 bytes each (write lock). Linear in the subscriptions at the first call. ME_NOMEM. */
 me_status me_engine_keep_notes(me_engine *engine);
 bool me_engine_keeps_notes(const me_engine *engine);
 

@@ -21,9 +21,9 @@ __all__ = ["Workload"]
 #: Longest time between two actions of the crowd, in seconds, for one broker; more brokers are more
 #: patient, as each event costs more messages. A quarter of the actions follow at once.
 PAUSE: Final = 0.02
-#: Who is not connected tries again with each action that falls to it.
 #: Longer than it takes to connect, and shorter than it takes brokers to.
 HURRY: Final = 0.005
+#: Who is not connected tries again with each action that falls to it.
 POLICIES: Final = ("block", "drop-oldest", "drop-newest", "disconnect")
 
 
