@@ -490,8 +490,8 @@ BUGS = [
     Bug(
         "a reduced export acknowledges one of the entries it stands for",
         TABLES,
-        "[key] if self._reducer is None else self._reducer.members_of(key.number)",
-        "[key] if self._reducer is None else list(self._reducer.members_of(key.number))[:1]",
+        "[key] if self.reducer is None else self.reducer.members_of(key.number)",
+        "[key] if self.reducer is None else list(self.reducer.members_of(key.number))[:1]",
         settings=(("siena-adv", "none"), ("siena-adv", "all")),
     ),
 ]

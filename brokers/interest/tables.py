@@ -81,7 +81,7 @@ class Export(_Contents):
 
     def __init__(self, reducer: Reducer[Key] | None, origin: str, incarnation: int) -> None:
         super().__init__()
-        self._reducer = reducer
+        self.reducer = reducer
         self._origin = origin
         self._incarnation = incarnation
         self._unacked: dict[Key, None] = {}
@@ -93,17 +93,17 @@ class Export(_Contents):
 
     def want(self, key: Key, filter: Filter, text: str) -> None:
         """From now on an entry is wanted there."""
-        if self._reducer is None:
+        if self.reducer is None:
             self._add(key, text)
         else:
-            self._apply(self._reducer.add(key, filter))
+            self._apply(self.reducer.add(key, filter))
 
     def unwant(self, key: Key) -> None:
         """From now on an entry is not wanted there."""
-        if self._reducer is None:
+        if self.reducer is None:
             self._drop(key)
         else:
-            self._apply(self._reducer.remove(key))
+            self._apply(self.reducer.remove(key))
 
     def _apply(self, change: Reduced) -> None:
         for number, filter in change.added:
@@ -130,7 +130,7 @@ class Export(_Contents):
 
     def standing_for(self, key: Key) -> Key:
         """The exported entry that stands for a wanted one."""
-        return key if self._reducer is None else self._own(self._reducer.output_of(key))
+        return key if self.reducer is None else self._own(self.reducer.output_of(key))
 
     def settled(self, key: Key) -> bool:
         """Has the neighbour acknowledged what stands for a wanted entry?"""
@@ -144,9 +144,7 @@ class Export(_Contents):
         for key in ack.keys:
             if key in self._unacked:
                 del self._unacked[key]
-                concerned += (
-                    [key] if self._reducer is None else self._reducer.members_of(key.number)
-                )
+                concerned += [key] if self.reducer is None else self.reducer.members_of(key.number)
         return concerned
 
     def open(self) -> list[Peer]:

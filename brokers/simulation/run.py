@@ -170,6 +170,9 @@ class _Run:
             seed, self.agenda, self.oracle, self.processes, self.settings, drops
         )
         self._mends: list[tuple[int, Mend, float]] = []
+        self._held_until = (
+            0.0  # faults were to last; what clogs hold back comes then, mended or not
+        )
         self._next_sweep = SWEEP
         self._is_ending = False
         self._asking = Chance(seed, "questions")
@@ -319,6 +322,7 @@ class _Run:
         self.world.counters[f"fault {kind}"] += 1
         entry = window, mend, self.settings.audit if fault.is_silent else 0.0
         self._mends.append(entry)
+        self._held_until = max(self._held_until, self.agenda.now + seconds)
         self.agenda.after(seconds, self._mend_one, entry)
 
     def _mend_one(self, entry: tuple[int, Mend, float], _: object) -> None:
@@ -338,9 +342,10 @@ class _Run:
         self._is_ending = True
         self._mend()
         end = self.windows.open(self.agenda.now, loses=False)
-        self.windows.close(end, self.agenda.now + self._convergence())
+        left = max(0.0, self._held_until - self.agenda.now)
+        self.windows.close(end, self.agenda.now + left + self._convergence())
         self.workload.stop()
-        self._wait(self._convergence())
+        self._wait(left + self._convergence())
         probed = self.agenda.now
         self.workload.probe()
         self._wait(UNDER_WAY + SWEEP)

@@ -31,10 +31,12 @@ class Subject(Node):
     def status(self) -> dict[str, Any]:
         """What it holds ("entries"), and what it has counted, its reducer included."""
         state = status.status(self)
-        reduced = self.subscriptions.reducer.counters
+        exports = self.neighbours.entries.exports.values()
+        reducers = [self.subscriptions.reducer, *(export.reducer for export in exports)]
+        reduced = [one.counters for one in reducers if one is not None]
         state["counters"] |= {
-            "uncoverings": reduced.uncoverings,
-            "merges_undone": reduced.merges_undone,
+            "uncoverings": sum(one.uncoverings for one in reduced),
+            "merges_undone": sum(one.merges_undone for one in reduced),
         }
         return state
 
